@@ -1,0 +1,1 @@
+"""Sallyport: apps expose their own REST APIs, the customer decides who may call them."""

@@ -1,0 +1,91 @@
+"""Who may call: integrations, links, grants, codes, token families, sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OFFLINE_ACCESS = "offline_access"
+
+
+def product_scope(product: str) -> str:
+    """`read:forge-app:<product>`: needed besides custom scopes, contract section (a)."""
+    return f"read:forge-app:{product}"
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationLink:
+    """An integration's tie to one app environment on one site, with the scopes it may ask for."""
+
+    site_id: str
+    app_id: str
+    environment_id: str
+    scopes: frozenset[str]
+    product_scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """An OAuth client ("3LO integration"). `redirect_uris` match exactly."""
+
+    client_id: str
+    name: str
+    owner_id: str
+    redirect_uris: tuple[str, ...]
+    links: tuple[IntegrationLink, ...]
+    created_at: int
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one account consented to: integration, site, app environment, scopes (un-namespaced)."""
+
+    id: str
+    client_id: str
+    account_id: str
+    site_id: str
+    app_id: str
+    environment_id: str
+    scopes: frozenset[str]
+    created_at: int
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFamily:
+    """The tokens that descend from one code. Revoking it ends them all."""
+
+    id: str
+    grant_id: str
+    scopes: frozenset[str]
+    created_at: int
+    expires_at: int
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. `id` is the digest of the cookie; the cookie itself is never stored."""
+
+    id: str
+    account_id: str
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """The claims of an access token whose signature, type, issuer, audience and times were checked.
+
+    Only `tokens.access.verify` makes one. `scopes` are un-namespaced; they belong to `namespace`.
+    It carries no authority by itself: grant, family, integration and membership are looked at anew.
+    """
+
+    token_id: str
+    grant_id: str
+    family_id: str
+    account_id: str
+    client_id: str
+    namespace: str
+    scopes: frozenset[str]
+    expires_at: int

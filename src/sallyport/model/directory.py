@@ -1,0 +1,73 @@
+"""Customers and people: organizations, sites, accounts, memberships, products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SiteRole(StrEnum):
+    """What an account is on a site."""
+
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a site runs and apps are installed on: `jira`, `confluence`, or the operator's own."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One tenant of an organization. `id` is the cloud id; `host` has no port."""
+
+    id: str
+    organization_id: str
+    host: str
+    name: str
+    products: tuple[str, ...]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person. `operator` accounts provision customers."""
+
+    id: str
+    email: str
+    name: str
+    operator: bool
+    active: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    account_id: str
+    site_id: str
+    role: SiteRole
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and from where; `account_id` is None for the platform itself."""
+
+    account_id: str | None
+    name: str
+    operator: bool = False
+    address: str | None = None
+
+
+PLATFORM = Actor(account_id=None, name="platform", operator=True)

@@ -1,0 +1,186 @@
+"""Store, Tx, Reader: how verbs and queries run, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Executable, Row, event, insert
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sallyport.model.directory import Actor
+from sallyport.store import schema
+from sallyport.store.changes import Change, Feed, Kind
+from sallyport.store.seal import Sealer
+from sallyport.store.writer import DirectWriter, GroupWriter, Writer
+from sallyport.vocab.clock import Clock
+from sallyport.vocab.events import Event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Reader:
+    """A connection to ask with. `now` is the time of the transaction, in milliseconds."""
+
+    def __init__(self, conn: AsyncConnection, now: int, sealer: Sealer) -> None:
+        self.conn = conn
+        self.now = now
+        self.sealer = sealer
+
+    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
+        return (await self.conn.execute(statement)).all()
+
+    async def first(self, statement: Executable) -> Row[Any] | None:
+        return (await self.conn.execute(statement)).first()
+
+    async def scalar(self, statement: Executable) -> Any:
+        return (await self.conn.execute(statement)).scalar()
+
+
+class Tx(Reader):
+    """One verb's transaction: what it writes, changes and audits becomes durable together."""
+
+    def __init__(self, conn: AsyncConnection, now: int, sealer: Sealer) -> None:
+        super().__init__(conn, now, sealer)
+        self.changes: list[Change] = []
+        self._audit: list[dict[str, Any]] = []
+
+    async def run(self, statement: Executable) -> CursorResult[Any]:
+        """Execute; `.rowcount` says how many rows a conditional update really changed."""
+        result = await self.conn.execute(statement)
+        assert isinstance(result, CursorResult)
+        return result
+
+    def changed(self, kind: Kind, key: str) -> None:
+        """Tell gateways, after the commit, to forget this fact."""
+        self.changes.append(Change(kind, key))
+
+    def audit(
+        self,
+        name: Event,
+        actor: Actor,
+        *,
+        site_id: str | None = None,
+        app_id: str | None = None,
+        subject: str | None = None,
+        **detail: Any,
+    ) -> None:
+        """Record who did what. `detail` must hold nothing secret."""
+        self._audit.append(
+            {
+                "at": self.now,
+                "event": name.value,
+                "account_id": actor.account_id,
+                "address": actor.address,
+                "site_id": site_id,
+                "app_id": app_id,
+                "subject": subject,
+                "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
+            }
+        )
+
+    async def flush(self) -> None:
+        """Write the change and audit rows; the store calls it when the verb has returned."""
+        if self.changes:
+            rows = [{"at": self.now, "kind": c.kind.value, "key": c.key} for c in self.changes]
+            await self.conn.execute(insert(schema.change), rows)
+        if self._audit:
+            await self.conn.execute(insert(schema.audit), self._audit)
+
+
+Verb = Callable[Concatenate[Tx, P], Awaitable[T]]
+Query = Callable[Concatenate[Reader, P], Awaitable[T]]
+
+
+class Store:
+    """The database, behind verbs and queries. Make one with `open_store`."""
+
+    def __init__(
+        self,
+        reads: AsyncEngine,
+        writer: Writer,
+        engines: tuple[AsyncEngine, ...],
+        clock: Clock,
+        sealer: Sealer,
+        feed: Feed,
+    ) -> None:
+        self._reads = reads
+        self._writer = writer
+        self._engines = engines
+        self.clock = clock
+        self.sealer = sealer
+        self.feed = feed
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine that writes; for migrations and tests alone."""
+        return self._engines[0]
+
+    async def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb; when this returns, its effects are durable and followers have been told."""
+
+        async def job(conn: AsyncConnection) -> tuple[T, list[Change]]:
+            tx = Tx(conn, self.clock.now(), self.sealer)
+            result = await verb(tx, *args, **kwargs)
+            await tx.flush()
+            return result, tx.changes
+
+        return await self._writer.run(job)
+
+    async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query on one consistent snapshot."""
+        async with self._reads.connect() as conn:
+            return await query(Reader(conn, self.clock.now(), self.sealer), *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        for engine in self._engines:
+            await engine.dispose()
+
+
+def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
+    """A store on `sqlite:///<path>` or `postgresql://...`. Opens no connection by itself.
+
+    Raises `ValueError` for another kind of URL.
+    """
+    feed = Feed()
+    if url.startswith("sqlite:///"):
+        path = url.removeprefix("sqlite:///")
+        writes = _sqlite(path, "BEGIN IMMEDIATE", size=1)
+        reads = _sqlite(path, "BEGIN", size=4)
+        return Store(reads, GroupWriter(writes, feed), (writes, reads), clock, sealer, feed)
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        engine = create_async_engine(f"postgresql+psycopg://{rest}", pool_size=10, max_overflow=10)
+        return Store(engine, DirectWriter(engine, feed), (engine,), clock, sealer, feed)
+    raise ValueError(f"the database URL must begin with sqlite:/// or postgresql://, not {scheme}")
+
+
+def _sqlite(path: str, begin: str, *, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=size,
+        max_overflow=0,
+        connect_args={"isolation_level": None, "timeout": 10},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,133 @@
+"""How writes commit: in groups on SQLite, each by itself on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from sallyport.store.changes import Change, Feed
+
+T = TypeVar("T")
+Job = Callable[[AsyncConnection], Awaitable[tuple[T, list[Change]]]]
+
+GROUP = 100
+RETRIES = 8
+_COMPETING = frozenset({"40001", "40P01"})
+
+
+class Writer(Protocol):
+    """Runs a job in one durable transaction, publishes its changes, returns its result."""
+
+    async def run(self, job: Job[T]) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job[Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    changes: list[Change] | None = None
+    error: BaseException | None = None
+
+
+class GroupWriter:
+    """One writer that commits in groups, a savepoint for each job.
+
+    One disk flush serves every job that waits, and a job that fails undoes only itself.
+    """
+
+    def __init__(self, engine: AsyncEngine, feed: Feed) -> None:
+        self._engine = engine
+        self._feed = feed
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def run(self, job: Job[T]) -> T:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="store-writer")
+        waiting = _Waiting(job, asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(waiting)
+        result: T = await waiting.future
+        return result
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._task is not None:
+            await self._queue.join()
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                await self._commit(group)
+            except Exception as error:
+                for waiting in group:
+                    waiting.error = waiting.error or error
+            for waiting in group:
+                self._settle(waiting)
+                self._queue.task_done()
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        async with self._engine.begin() as conn:
+            for waiting in group:
+                try:
+                    async with conn.begin_nested():
+                        waiting.result, waiting.changes = await waiting.job(conn)
+                except Exception as error:
+                    waiting.error = error
+
+    def _settle(self, waiting: _Waiting) -> None:
+        if waiting.error is None:
+            self._feed.publish(waiting.changes or [])
+        if waiting.future.done():
+            return
+        if waiting.error is not None:
+            waiting.future.set_exception(waiting.error)
+        else:
+            waiting.future.set_result(waiting.result)
+
+
+class DirectWriter:
+    """Each job in its own transaction; one that loses to a competing one is run again."""
+
+    def __init__(self, engine: AsyncEngine, feed: Feed) -> None:
+        self._engine = engine
+        self._feed = feed
+
+    async def run(self, job: Job[T]) -> T:
+        # A caller that goes away must not leave a commit whose changes nobody was told of.
+        return await asyncio.shield(asyncio.ensure_future(self._run(job)))
+
+    async def close(self) -> None:
+        return None
+
+    async def _run(self, job: Job[T]) -> T:
+        for attempt in range(RETRIES):
+            try:
+                async with self._engine.begin() as conn:
+                    result, changes = await job(conn)
+            except DBAPIError as error:
+                if attempt + 1 == RETRIES or not _competing(error):
+                    raise
+                continue
+            self._feed.publish(changes)
+            return result
+        raise AssertionError("unreachable")
+
+
+def _competing(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _COMPETING

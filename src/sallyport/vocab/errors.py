@@ -1,0 +1,113 @@
+"""Reasons: the stable codes by which Sallyport refuses, and the one exception that carries them.
+
+A `Refused` has three texts for three readers: `detail` and `fix` for the caller,
+`operator` for the operator's log (never sent). `vocab.problem` renders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+
+class Reason(Enum):
+    """One way of being refused: a stable code, its HTTP status and a title (RFC 9457)."""
+
+    code: str
+    status: int
+    title: str
+
+    # the gateway
+    PATH_NOT_CANONICAL = ("path_not_canonical", 400, "The path is not in canonical form")
+    REQUEST_MALFORMED = ("request_malformed", 400, "The request could not be read")
+    SITE_UNKNOWN = ("site_unknown", 404, "No such site")
+    PRODUCT_UNKNOWN = ("product_unknown", 404, "No such product on this site")
+    APP_NOT_INSTALLED = ("app_not_installed", 404, "The app is not installed here")
+    ROUTE_UNKNOWN = ("route_unknown", 404, "The app has no such route")
+    METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "The route does not take this method")
+    TOKEN_MISSING = ("token_missing", 401, "No access token")
+    TOKEN_MALFORMED = ("token_malformed", 401, "The Authorization header is not a bearer token")
+    TOKEN_INVALID = ("token_invalid", 401, "The access token is not valid")
+    TOKEN_EXPIRED = ("token_expired", 401, "The access token has expired")
+    TOKEN_REVOKED = ("token_revoked", 401, "The access token was revoked")
+    GRANT_REVOKED = ("grant_revoked", 401, "The consent behind this token was ended")
+    INTEGRATION_REVOKED = (
+        "integration_revoked",
+        401,
+        "The integration behind this token was ended",
+    )
+    ACCOUNT_INACTIVE = ("account_inactive", 401, "The account behind this token is not active")
+    TOKEN_FOR_OTHER_SITE = ("token_for_other_site", 403, "The token is for another site")
+    TOKEN_FOR_OTHER_APP = (
+        "token_for_other_app",
+        403,
+        "The token is for another app or environment",
+    )
+    REST_APIS_OFF = ("rest_apis_off", 403, "REST APIs are off for this app on this site")
+    INTEGRATION_UNLINKED = ("integration_unlinked", 403, "The integration is no longer linked here")
+    MEMBERSHIP_ENDED = ("membership_ended", 403, "The account is no longer a member of this site")
+    SCOPE_MISSING = ("scope_missing", 403, "The token lacks a scope that this route needs")
+    PRODUCT_SCOPE_MISSING = ("product_scope_missing", 403, "The token lacks the product scope")
+    NOT_ACCEPTABLE = ("not_acceptable", 406, "The route does not answer in an accepted type")
+    PAYLOAD_TOO_LARGE = ("payload_too_large", 413, "The request body is too large")
+    MEDIA_TYPE_UNSUPPORTED = ("media_type_unsupported", 415, "The route does not take this type")
+    RATE_LIMITED = ("rate_limited", 429, "Too many requests")
+    INVOCATION_FAILED = ("invocation_failed", 500, "Invocation failed")
+    INVOCATION_BAD_RESULT = ("invocation_bad_result", 500, "Invocation failed")
+    INVOCATION_WORKER_LOST = ("invocation_worker_lost", 500, "Invocation failed")
+    INVOCATION_TIMEOUT = ("invocation_timeout", 504, "Invocation failed")
+    RUNTIME_BUSY = ("runtime_busy", 503, "The app has no free worker")
+    FACTS_STALE = ("facts_stale", 503, "The gateway cannot confirm its facts")
+
+    # consoles, control API
+    NOT_SET_UP = ("not_set_up", 503, "This platform has no operator yet")
+    NOT_SIGNED_IN = ("not_signed_in", 401, "Sign in first")
+    CREDENTIALS_INVALID = ("credentials_invalid", 401, "The email or the secret is not right")
+    NOT_ALLOWED = ("not_allowed", 403, "You may not do this")
+    CROSS_SITE = ("cross_site", 403, "The request came from another site's page")
+    NOT_FOUND = ("not_found", 404, "Not found")
+    ALREADY_EXISTS = ("already_exists", 409, "It already exists")
+    CONFLICT = ("conflict", 409, "It cannot be done in this state")
+    INVALID_INPUT = ("invalid_input", 422, "The input is not valid")
+    MANIFEST_INVALID = ("manifest_invalid", 422, "The manifest is not valid")
+    SCOPES_INVALID = ("scopes_invalid", 422, "The custom scopes are not valid")
+    SCOPES_NOT_REGISTERED = (
+        "CUSTOM_SCOPES_NOT_AVAILABLE",
+        422,
+        "The deployment names scopes that are not registered",
+    )
+    MAJOR_NEEDS_APPROVAL = ("MAJOR_VERSION_RULE", 409, "This would be a major version")
+    INTERNAL = ("internal", 500, "Something went wrong here")
+
+    def __init__(self, code: str, status: int, title: str) -> None:
+        self.code = code
+        self.status = status
+        self.title = title
+
+
+class Refused(Exception):
+    """A request that is not carried out.
+
+    `detail`: what is wrong, for the caller. `fix`: a sentence that says what to change.
+    `members`: extra members of the problem document, already fit for the caller to see.
+    `headers`: response headers that belong to the refusal. `operator`: for the log alone.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        fix: str | None = None,
+        members: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        operator: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.fix = fix
+        self.members = dict(members or {})
+        self.headers = dict(headers or {})
+        self.operator = operator

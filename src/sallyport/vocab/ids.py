@@ -1,0 +1,79 @@
+"""Ids and secrets: how they are made, what they look like, how they are hashed.
+
+Ids are random UUIDs. Opaque secrets are `<prefix>_<43 characters>_<6 check characters>`, so that
+secret scanners can recognise them and a mistyped one is refused without a lookup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import uuid
+import zlib
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET = re.compile(r"(sp[a-z]{2})_([A-Za-z0-9_-]{43})_([0-9A-Za-z]{6})", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
+CLIENT_SECRET = "spcs"
+REFRESH_TOKEN = "sprt"
+AUTHORIZATION_CODE = "spac"
+API_TOKEN = "spat"
+SESSION = "spss"
+SETUP_LINK = "spsu"
+
+APP_ARI_PREFIX = "ari:cloud:ecosystem::app/"
+
+
+def new_id() -> str:
+    """A random UUID, lower case with hyphens."""
+    return str(uuid.uuid4())
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID in the one form that Sallyport writes."""
+    return _UUID.fullmatch(text) is not None
+
+
+def new_secret(prefix: str) -> str:
+    """An opaque secret of 256 random bits with a recognisable prefix and a checksum."""
+    body = secrets.token_urlsafe(32)
+    return f"{prefix}_{body}_{_checksum(prefix, body)}"
+
+
+def is_well_formed(secret: str, prefix: str) -> bool:
+    """Whether `secret` has this prefix and its own checksum. Says nothing of its validity."""
+    found = _SECRET.fullmatch(secret)
+    if found is None or found[1] != prefix:
+        return False
+    return found[3] == _checksum(found[1], found[2])
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of a generated secret, in hex: how secrets of full entropy are stored and found."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def app_ari(app_id: str) -> str:
+    """`ari:cloud:ecosystem::app/<app-id>`, contract section (a)."""
+    return APP_ARI_PREFIX + app_id
+
+
+def environment_ari(app_id: str, environment_id: str) -> str:
+    """`ari:cloud:ecosystem::environment/<app-id>/<environment-id>`, contract section (a)."""
+    return f"ari:cloud:ecosystem::environment/{app_id}/{environment_id}"
+
+
+def installation_ari(installation_id: str) -> str:
+    """`ari:cloud:ecosystem::installation/<installation-id>`, contract section (a)."""
+    return f"ari:cloud:ecosystem::installation/{installation_id}"
+
+
+def _checksum(prefix: str, body: str) -> str:
+    value = zlib.crc32(f"{prefix}_{body}".encode())
+    digits = []
+    for _ in range(6):
+        value, rest = divmod(value, 62)
+        digits.append(_ALPHABET[rest])
+    return "".join(digits)
