@@ -1,0 +1,37 @@
+"""What use-cases work with; made once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sallyport.model.directory import Site
+from sallyport.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`bundles` is the folder of deployed code; `stop_installation` ends its workers."""
+
+    store: Store
+    public_url: str
+    bundles: Path
+    stop_installation: Callable[[str], Awaitable[None]]
+
+    def site_url(self, site: Site) -> str:
+        """The site's own address: its host with the scheme and port of the public URL."""
+        scheme, _, authority = self.public_url.partition("://")
+        _, colon, port = authority.rpartition(":") if authority[-1:].isdigit() else ("", "", "")
+        suffix = f":{port}" if colon and port.isdigit() else ""
+        return f"{scheme}://{site.host}{suffix}"
+
+    def base_urls(
+        self, site: Site, product: str, app_id: str, environment_id: str
+    ) -> tuple[str, str]:
+        """The two base URLs of contract section (d): by cloud id, and on the site's own host."""
+        tail = f"apps/{app_id}_{environment_id}"
+        return (
+            f"{self.public_url}/svc/{product}/{site.id}/{tail}",
+            f"{self.site_url(site)}/gateway/api/svc/{product}/{tail}",
+        )
