@@ -1,0 +1,63 @@
+"""One call on its way in: what came from outside, and what the steps have found out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sallyport.gateway.sources import Installed
+from sallyport.manifest.table import Found
+from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
+from sallyport.model.decision import Gate
+from sallyport.model.directory import Site
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Address:
+    """What the canonical path names: site, product, app, and the path inside the app."""
+
+    by_host: bool
+    product: str
+    cloud_id: str | None
+    app_id: str
+    environment_id: str | None
+    segments: tuple[str, ...]
+    app_path: str
+
+
+@dataclass(slots=True)
+class Call:
+    """`raw_path` is undecoded and without the query; header names are lower case.
+
+    `content_length` is None where the request did not say. `now` is milliseconds since the epoch.
+    """
+
+    method: str
+    raw_path: str
+    query: str
+    host: str
+    headers: Headers
+    content_length: int | None
+    now: int
+    trace_id: str
+    decision_id: str
+    invocation_id: str
+
+    gate: Gate = "path"
+    address: Address | None = None
+    site: Site | None = None
+    installed: Installed | None = None
+    found: Found | None = None
+    token: VerifiedToken | None = None
+    grant: Grant | None = None
+    link: IntegrationLink | None = None
+    scopes: frozenset[str] = frozenset()
+    request: dict[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def header_values(self, name: str) -> list[str]:
+        """Every value of a header, in order; `name` in lower case."""
+        return [value for key, value in self.headers if key == name]

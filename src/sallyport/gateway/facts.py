@@ -1,0 +1,123 @@
+"""Facts: what the gateway knows, loaded on demand, bounded, dropped when the feed says so.
+
+A fact may be an absence ("no such site"); it is kept and dropped like any other. A load that
+overlaps a change to what it reads is done again, so a stale read never becomes a fact.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from sallyport.store.changes import Change, Kind
+from sallyport.store.engine import Store
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+ANY = "*"
+DEFAULT_BOUND = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """A value and the changes that would make it untrue; the key `ANY` stands for every key."""
+
+    value: T
+    tags: tuple[Change, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Generic[K, T]):
+    """Where facts of one sort come from. `name` is for metrics."""
+
+    name: str
+    load: Callable[[Store, K], Awaitable[Loaded[T]]]
+
+
+class Lacking(Exception):
+    """A step needs this fact before it can go on."""
+
+    def __init__(self, source: Source[Any, Any], key: Hashable) -> None:
+        self.source = source
+        self.key = key
+
+
+_FactKey = tuple[Source[Any, Any], Hashable]
+
+
+class Facts:
+    """The cache of facts; `get` is synchronous, `load` fills what `get` lacked."""
+
+    def __init__(self, store: Store, bound: int = DEFAULT_BOUND) -> None:
+        self._store = store
+        self._bound = bound
+        self._values: OrderedDict[_FactKey, Loaded[Any]] = OrderedDict()
+        self._by_tag: dict[Change, set[_FactKey]] = {}
+        self._loading = 0
+        self._heard: list[Change] = []
+        self.loads = 0
+        store.feed.follow(self._forget)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, source: Source[K, T], key: K) -> T:
+        """The fact at hand. Raises `Lacking`."""
+        held = self._values.get((source, key))
+        if held is None:
+            raise Lacking(source, key)
+        return cast(T, held.value)
+
+    async def load(self, lacking: Lacking) -> None:
+        """Read the fact from the store and keep it."""
+        self._loading += 1
+        self.loads += 1
+        try:
+            while True:
+                since = len(self._heard)
+                loaded = await lacking.source.load(self._store, lacking.key)
+                if not any(_touches(change, loaded.tags) for change in self._heard[since:]):
+                    break
+            self._keep((lacking.source, lacking.key), loaded)
+        finally:
+            self._loading -= 1
+            if self._loading == 0:
+                self._heard.clear()
+
+    def _keep(self, fact: _FactKey, loaded: Loaded[Any]) -> None:
+        self._drop(fact)
+        self._values[fact] = loaded
+        for tag in loaded.tags:
+            self._by_tag.setdefault(tag, set()).add(fact)
+        while len(self._values) > self._bound:
+            self._drop(next(iter(self._values)))
+
+    def _drop(self, fact: _FactKey) -> None:
+        held = self._values.pop(fact, None)
+        if held is None:
+            return
+        for tag in held.tags:
+            facts = self._by_tag.get(tag)
+            if facts is not None:
+                facts.discard(fact)
+                if not facts:
+                    del self._by_tag[tag]
+
+    def _forget(self, change: Change) -> None:
+        if self._loading:
+            self._heard.append(change)
+        for tag in (change, Change(change.kind, ANY)):
+            for fact in tuple(self._by_tag.get(tag, ())):
+                self._drop(fact)
+
+
+def _touches(change: Change, tags: tuple[Change, ...]) -> bool:
+    return change in tags or Change(change.kind, ANY) in tags
+
+
+def tag(kind: Kind, key: str) -> Change:
+    """The change that would make a fact untrue."""
+    return Change(kind, key)

@@ -1,0 +1,99 @@
+"""Decisions and log lines: written in batches, read by those who may, kept for a while."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Row, delete, func, insert, select
+
+from sallyport.model.decision import DecisionRecord, Gate, LogLine
+from sallyport.store import schema
+from sallyport.store.engine import Reader, Tx
+
+_DECISION = schema.decision.c
+_LINE = schema.log_line.c
+
+
+async def add_decisions(tx: Tx, records: Sequence[DecisionRecord]) -> None:
+    """Keep decisions; an empty sequence keeps nothing."""
+    if records:
+        await tx.conn.execute(insert(schema.decision), [_decision_row(r) for r in records])
+
+
+async def add_log_lines(tx: Tx, lines: Sequence[LogLine]) -> None:
+    """Keep log lines in the order given; an empty sequence keeps nothing."""
+    if lines:
+        rows = [{name: getattr(line, name) for name in LogLine.__slots__} for line in lines]
+        await tx.conn.execute(insert(schema.log_line), rows)
+
+
+async def decision_by_id(reader: Reader, decision_id: str) -> DecisionRecord | None:
+    row = await reader.first(select(schema.decision).where(_DECISION.id == decision_id))
+    return _decision(row) if row is not None else None
+
+
+async def decisions_of_site(
+    reader: Reader, site_id: str, *, refused_only: bool, limit: int
+) -> list[DecisionRecord]:
+    """The newest decisions about calls to a site, newest first."""
+    statement = select(schema.decision).where(_DECISION.site_id == site_id)
+    if refused_only:
+        statement = statement.where(_DECISION.gate.is_not(None))
+    statement = statement.order_by(_DECISION.at.desc(), _DECISION.id).limit(limit)
+    return [_decision(row) for row in await reader.all(statement)]
+
+
+async def log_lines(
+    reader: Reader,
+    environment_id: str,
+    *,
+    invocation: str | None,
+    trace: str | None,
+    since: int | None,
+    limit: int,
+) -> list[LogLine]:
+    """The newest `limit` lines that match, oldest first."""
+    statement = select(schema.log_line).where(_LINE.environment_id == environment_id)
+    if invocation is not None:
+        statement = statement.where(_LINE.invocation_id == invocation)
+    if trace is not None:
+        statement = statement.where(_LINE.trace_id == trace)
+    if since is not None:
+        statement = statement.where(_LINE.at >= since)
+    rows = await reader.all(statement.order_by(_LINE.seq.desc()).limit(limit))
+    return [
+        LogLine(**{name: getattr(row, name) for name in LogLine.__slots__})
+        for row in reversed(rows)
+    ]
+
+
+async def purge_records(tx: Tx, *, before: int, keep: int, batch: int) -> int:
+    """Delete up to `batch` decisions and as many log lines: those older than `before`, and the
+    oldest beyond `keep` rows. Returns how many rows went."""
+    gone = 0
+    for table, order in ((schema.decision, _DECISION.at), (schema.log_line, _LINE.at)):
+        key = next(iter(table.primary_key))
+        total = int(await tx.scalar(select(func.count()).select_from(table)))
+        surplus = min(batch, max(0, total - keep))
+        oldest = select(key).order_by(order).limit(surplus)
+        expired = select(key).where(order < before).limit(batch)
+        for doomed in (oldest, expired):
+            ids = [row[0] for row in await tx.all(doomed)]
+            if ids:
+                gone += (await tx.run(delete(table).where(key.in_(ids)))).rowcount
+    return gone
+
+
+def _decision_row(record: DecisionRecord) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in DecisionRecord.__slots__}
+    row["problem"] = None if record.problem is None else json.dumps(record.problem)
+    return row
+
+
+def _decision(row: Row[Any]) -> DecisionRecord:
+    values = dict(row._mapping)
+    values["problem"] = None if row.problem is None else json.loads(row.problem)
+    values["gate"] = cast(Gate | None, row.gate)
+    return DecisionRecord(**values)
