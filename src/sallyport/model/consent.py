@@ -36,7 +36,8 @@ class SiteChoice:
 class ConsentView:
     """One request for consent. `fields` are the hidden form fields that bring the request back.
 
-    `sites` has at least one entry; `chosen` is the site preselected, if any.
+    `sites` has at least one entry; `chosen` is the site preselected, if any. `redirect_origin` is
+    where the browser goes next, `https://app.example`: the page's policy must name it.
     """
 
     integration_name: str
@@ -46,6 +47,7 @@ class ConsentView:
     account_name: str
     account_email: str
     redirect_host: str
+    redirect_origin: str
     sites: tuple[SiteChoice, ...]
     chosen: str | None
     scopes: tuple[ScopeLine, ...]
