@@ -1,0 +1,111 @@
+"""What goes back to the caller: a function's answer, or a refusal, as status, headers and bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sallyport.gateway import refuse
+from sallyport.gateway.call import Call
+from sallyport.runtime.call import Answer, Failure
+from sallyport.vocab import problem
+from sallyport.vocab.errors import Reason, Refused
+
+_FAILURES = {
+    "exception": Reason.INVOCATION_FAILED,
+    "import_error": Reason.INVOCATION_FAILED,
+    "bad_result": Reason.INVOCATION_BAD_RESULT,
+    "worker_lost": Reason.INVOCATION_WORKER_LOST,
+    "timeout": Reason.INVOCATION_TIMEOUT,
+    "busy": Reason.RUNTIME_BUSY,
+}
+
+_FAILURE_TEXTS = {
+    Reason.INVOCATION_FAILED: "The app's function raised an error.",
+    Reason.INVOCATION_BAD_RESULT: "The app's function returned something that is no response.",
+    Reason.INVOCATION_WORKER_LOST: "The process that ran the app's function ended.",
+    Reason.INVOCATION_TIMEOUT: "The app's function did not answer within its time limit.",
+    Reason.RUNTIME_BUSY: "All workers of this installation are busy.",
+}
+
+_SCOPE_REASONS = (Reason.SCOPE_MISSING, Reason.PRODUCT_SCOPE_MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response; header names are lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def trace_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """The correlation headers that every answer carries, contract section (h)."""
+    return (
+        ("atl-traceid", call.trace_id),
+        ("atl-request-id", call.decision_id),
+        ("x-content-type-options", "nosniff"),
+    )
+
+
+def of_function(call: Call, answer: Answer) -> Reply:
+    """A checked answer of the app, with our own headers in place of any that it set itself."""
+    ours = trace_headers(call)
+    names = {name for name, _ in ours}
+    kept = tuple(pair for pair in answer.headers if pair[0] not in names)
+    return Reply(answer.status, kept + ours, answer.body)
+
+
+def failure_refused(call: Call, failure: Failure) -> Refused:
+    """A failed invocation as a refusal. What went wrong inside is for the log alone."""
+    reason = _FAILURES[failure.kind]
+    headers = {"Retry-After": "1"} if reason is Reason.RUNTIME_BUSY else {}
+    return Refused(
+        reason,
+        f"{_FAILURE_TEXTS[reason]} Trace id {call.trace_id}.",
+        fix="Try again later."
+        if reason is Reason.RUNTIME_BUSY
+        else "Give the trace id to the app's developer: `sallyport logs --trace` finds it.",
+        headers=headers,
+        operator=failure.message,
+    )
+
+
+def problem_of(call: Call, refused: Refused) -> dict[str, Any]:
+    """The problem document of a refused call."""
+    document = problem.document(refused, trace_id=call.trace_id)
+    document["decision_id"] = call.decision_id
+    document["gate"] = call.gate
+    return document
+
+
+def of_refusal(
+    call: Call, refused: Refused, document: dict[str, Any], public_url: str, *, forge: bool
+) -> Reply:
+    """A refusal as this platform answers it, or, for a scope mismatch, as the vendor does."""
+    headers = [(name.lower(), value) for name, value in refused.headers.items()]
+    headers += trace_headers(call)
+    headers.append(("cache-control", "no-store"))
+    if forge and refused.reason in _SCOPE_REASONS:
+        headers.append(("content-type", "application/json"))
+        headers.append(("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK"))
+        body = msgspec.json.encode({"code": 401, "message": "Unauthorized; scope does not match"})
+        return Reply(401, tuple(headers), body)
+    challenge = refuse.challenge(refused, metadata_url(call, public_url))
+    if challenge is not None:
+        headers.append(("www-authenticate", challenge))
+    headers.append(("content-type", problem.MEDIA_TYPE))
+    return Reply(refused.reason.status, tuple(headers), msgspec.json.encode(document))
+
+
+def metadata_url(call: Call, public_url: str) -> str:
+    """Where a client learns how to get a token for this resource (RFC 9728 section 3.1)."""
+    root = f"{public_url}/.well-known/oauth-protected-resource"
+    address, site, installed = call.address, call.site, call.installed
+    if address is None or site is None or installed is None:
+        return root
+    app = f"{installed.app.id}_{installed.environment.id}"
+    return f"{root}/svc/{address.product}/{site.id}/apps/{app}"

@@ -1,0 +1,194 @@
+"""The gateway over ASGI: reads a call, walks it through the steps, runs the function, answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from sallyport.gateway import answer, refuse
+from sallyport.gateway.address import is_call
+from sallyport.gateway.call import Call
+from sallyport.gateway.facts import Facts, Lacking
+from sallyport.gateway.record import Recorder
+from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy, walk
+from sallyport.runtime.call import Failure, Invocation, Outcome, Target
+from sallyport.vocab.clock import SECOND, Clock
+from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.ids import new_id
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Invoke = Callable[[Target, Invocation], Awaitable[Outcome]]
+
+MOST_LOADS = 32
+
+_log = logging.getLogger(__name__)
+
+
+class ClientGone(Exception):
+    """The caller hung up before the whole body was here."""
+
+
+class Gateway:
+    """An ASGI application for the paths that `handles` names."""
+
+    def __init__(
+        self, facts: Facts, policy: Policy, invoke: Invoke, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._facts = facts
+        self._policy = policy
+        self._invoke = invoke
+        self._recorder = recorder
+        self._clock = clock
+
+    @staticmethod
+    def handles(scope: Message) -> bool:
+        return scope["type"] == "http" and is_call(raw_path_of(scope))
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        started = time.perf_counter_ns()
+        call = read_call(scope, self._clock.now())
+        try:
+            reply = await self._answer(call, receive, started)
+        except ClientGone:
+            return
+        await _send(send, reply)
+
+    async def _answer(self, call: Call, receive: Receive, started: int) -> answer.Reply:
+        try:
+            await self._decide(call)
+            call.gate = "limits"
+            body = await read_body(receive)
+            call.gate = "function"
+            outcome = await self._run(call, body)
+            if isinstance(outcome, Failure):
+                raise answer.failure_refused(call, outcome)
+        except Refused as refused:
+            return await self._refuse(call, refused, started)
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("a call failed inside the gateway", extra={"trace_id": call.trace_id})
+            internal = Refused(
+                Reason.INTERNAL,
+                f"The platform could not carry out this call. Trace id {call.trace_id}.",
+                fix="Give the trace id to the operator of this platform.",
+            )
+            return await self._refuse(call, internal, started)
+        reply = answer.of_function(call, outcome)
+        self._recorder.allowed(call, reply.status, _elapsed_us(started))
+        return reply
+
+    async def _decide(self, call: Call) -> None:
+        """Walk the steps; load what they lack and walk again. Raises `Refused`."""
+        for _ in range(MOST_LOADS):
+            try:
+                walk(call, self._facts, self._policy)
+            except Lacking as lacking:
+                await self._facts.load(lacking)
+            else:
+                return
+        raise Refused(
+            Reason.FACTS_STALE,
+            "The facts about this call changed too quickly to decide it.",
+            fix="Try again.",
+            headers={"Retry-After": "1"},
+        )
+
+    async def _run(self, call: Call, body: bytes) -> Outcome:
+        assert call.installed is not None
+        assert call.found is not None
+        function = call.installed.compiled.functions[call.found.route.function]
+        return await self._invoke(
+            call.installed.target,
+            Invocation(
+                id=call.invocation_id,
+                trace_id=call.trace_id,
+                function_key=function.key,
+                handler=function.handler,
+                request=call.request,
+                body=body,
+                context=call.context,
+                timeout_ms=function.timeout_seconds * SECOND,
+            ),
+        )
+
+    async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
+        document = answer.problem_of(call, refused)
+        policy = self._policy
+        reply = answer.of_refusal(
+            call, refused, document, policy.public_url, forge=policy.forge_compatible
+        )
+        await self._recorder.denied(call, refused, document, reply.status, _elapsed_us(started))
+        return reply
+
+
+def raw_path_of(scope: Message) -> str:
+    """The path as it stood in the request line, undecoded, without its query."""
+    raw: bytes = scope.get("raw_path") or b""
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def read_call(scope: Message, now: int) -> Call:
+    """A call from an ASGI scope; nothing is trusted and nothing repaired."""
+    headers = tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    )
+    hosts = [value for name, value in headers if name == "host"]
+    lengths = [value for name, value in headers if name == "content-length"]
+    chunked = any(name == "transfer-encoding" for name, _ in headers)
+    return Call(
+        method=scope["method"],
+        raw_path=raw_path_of(scope),
+        query=scope.get("query_string", b"").decode("latin-1"),
+        host=host_name(hosts[0]) if len(hosts) == 1 else "",
+        headers=headers,
+        content_length=None if chunked else _length(lengths),
+        now=now,
+        trace_id=new_id().replace("-", ""),
+        decision_id=new_id(),
+        invocation_id=new_id(),
+    )
+
+
+def host_name(value: str) -> str:
+    """The host of a Host header, lower case, without its port."""
+    name, colon, port = value.strip().lower().rpartition(":")
+    return name if colon and port.isdigit() else value.strip().lower()
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises `Refused` beyond the limit, announced or not, and `ClientGone`."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_PAYLOAD:
+            raise refuse.payload_too_large(LARGEST_PAYLOAD)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _length(values: list[str]) -> int:
+    return int(values[0]) if values and values[0].isdigit() else 0
+
+
+def _elapsed_us(started: int) -> int:
+    return (time.perf_counter_ns() - started) // 1000
+
+
+async def _send(send: Send, reply: answer.Reply) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    if reply.status not in (204, 205, 304):
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

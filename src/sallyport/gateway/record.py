@@ -1,0 +1,85 @@
+"""The memory of the gateway: each denial kept before it is answered, allowed calls in batches.
+
+What may be lost in a crash: allowed calls of the last moments (`store.batch.WAIT`). Never a denial.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sallyport.gateway.call import Call
+from sallyport.model.decision import DecisionRecord
+from sallyport.observe.metrics import CALL_SECONDS, CALLS
+from sallyport.store.batch import Batch
+from sallyport.store.engine import Store
+from sallyport.store.records import add_decisions
+from sallyport.vocab.errors import Refused
+
+
+class Recorder:
+    """Keeps decisions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._allowed: Batch[DecisionRecord] = Batch(store, add_decisions)
+
+    @property
+    def dropped(self) -> int:
+        """How many allowed calls could not be kept."""
+        return self._allowed.dropped
+
+    def start(self) -> None:
+        self._allowed.start()
+
+    async def close(self) -> None:
+        await self._allowed.close()
+
+    def allowed(self, call: Call, status: int, duration_us: int) -> None:
+        """Keep an allowed call, soon."""
+        _measure("none", status, duration_us)
+        self._allowed.add(_record(call, status, duration_us, None, None))
+
+    async def denied(
+        self, call: Call, refused: Refused, problem: dict[str, Any], status: int, duration_us: int
+    ) -> None:
+        """Keep a denial; it is durable when this returns."""
+        _measure(call.gate, status, duration_us)
+        record = _record(call, status, duration_us, refused, problem)
+        await self._store.write(add_decisions, [record])
+
+
+def _measure(gate: str, status: int, duration_us: int) -> None:
+    CALLS.labels(gate, f"{status // 100}xx").inc()
+    outcome = "allowed" if gate == "none" else "denied"
+    CALL_SECONDS.labels(outcome).observe(duration_us / 1_000_000)
+
+
+def _record(
+    call: Call,
+    status: int,
+    duration_us: int,
+    refused: Refused | None,
+    problem: dict[str, Any] | None,
+) -> DecisionRecord:
+    installed, token, address = call.installed, call.token, call.address
+    return DecisionRecord(
+        id=call.decision_id,
+        trace_id=call.trace_id,
+        at=call.now,
+        method=call.method[:16],
+        path=call.raw_path[:2048],
+        status=status,
+        gate=call.gate if refused is not None else None,
+        reason=refused.reason.code if refused is not None else None,
+        problem=problem,
+        duration_us=duration_us,
+        site_id=call.site.id if call.site is not None else None,
+        app_id=address.app_id if address is not None else None,
+        environment_id=installed.environment.id if installed is not None else None,
+        installation_id=installed.installation.id if installed is not None else None,
+        route_key=call.found.route.key if call.found is not None else None,
+        client_id=token.client_id if token is not None else None,
+        account_id=token.account_id if token is not None else None,
+        grant_id=token.grant_id if token is not None else None,
+        invocation_id=call.invocation_id if call.request else None,
+    )

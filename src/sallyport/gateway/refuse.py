@@ -1,0 +1,152 @@
+"""The gateway's refusals: their texts, and the headers that go with them.
+
+401 is for a bad token, 403 for a good token without authority (RFC 6750 section 3.1). Granted
+scopes are told only to the bearer of the token, who is the one that gets the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sallyport.gateway.call import Address
+from sallyport.model.directory import Site
+from sallyport.scopes.decide import Denied
+from sallyport.vocab.errors import Reason, Refused
+
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
+_LONGEST_TOKEN = 8192
+
+GET_A_TOKEN = (
+    "Send Authorization: Bearer <access token>; the authorization URL stands beside the "
+    "integration in the developer console."
+)
+
+
+def unknown_site(address: Address, host: str) -> Refused:
+    named = f"host {host[:253]!r}" if address.by_host else f"cloud id {address.cloud_id}"
+    return Refused(
+        Reason.SITE_UNKNOWN,
+        f"There is no site with the {named}.",
+        fix="Look the cloud id up at https://<site>/_edge/tenant_info, or use the site's own host.",
+    )
+
+
+def unknown_product(site: Site, product: str) -> Refused:
+    return Refused(
+        Reason.PRODUCT_UNKNOWN,
+        f"{site.name} does not run {product}.",
+        fix=f"Use one of: {', '.join(site.products)}.",
+    )
+
+
+def not_installed(site: Site, address: Address) -> Refused:
+    environment = address.environment_id or "production"
+    return Refused(
+        Reason.APP_NOT_INSTALLED,
+        f"The app {address.app_id} is not installed on {site.name} for {address.product} in the "
+        f"environment {environment}.",
+        fix="Check app id and environment id in the base URL, or have the app installed there.",
+    )
+
+
+def unknown_route(app_path: str) -> Refused:
+    return Refused(
+        Reason.ROUTE_UNKNOWN,
+        f"The app declares no route for {app_path[:255]}.",
+        fix="Compare the path with the routes in the app's API documentation; case counts.",
+    )
+
+
+def method_not_allowed(method: str, operations: Iterable[str]) -> Refused:
+    allowed = ", ".join(sorted(operations))
+    return Refused(
+        Reason.METHOD_NOT_ALLOWED,
+        f"This path takes {allowed}, not {method[:16]}.",
+        fix=f"Use {allowed}.",
+        headers={"Allow": allowed},
+    )
+
+
+def read_bearer(values: Sequence[str]) -> str:
+    """The one bearer token of the Authorization header (RFC 6750 section 2.1). Raises `Refused`."""
+    if not values:
+        raise Refused(
+            Reason.TOKEN_MISSING, "The request has no Authorization header.", fix=GET_A_TOKEN
+        )
+    found = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None or len(found[1]) > _LONGEST_TOKEN:
+        raise Refused(
+            Reason.TOKEN_MALFORMED,
+            "There must be one Authorization header: the word Bearer, one space, one token.",
+            fix=GET_A_TOKEN,
+        )
+    return found[1]
+
+
+def unless(denied: Denied | None, site: Site | None) -> None:
+    """Raise what a rule denied."""
+    if denied is None:
+        return
+    members: dict[str, object] = {}
+    if denied.required:
+        members = {
+            "required_scopes": list(denied.required),
+            "granted_scopes": list(denied.granted),
+            "missing_scopes": list(denied.missing),
+        }
+    if site is not None:
+        members["site"] = site.host
+    raise Refused(denied.reason, denied.detail, fix=denied.fix, members=members)
+
+
+def payload_too_large(most: int) -> Refused:
+    return Refused(
+        Reason.PAYLOAD_TOO_LARGE,
+        f"The body is larger than {most // (1024 * 1024)} MB.",
+        fix="Send less in one request.",
+    )
+
+
+def is_accepted(content_types: Sequence[str], accept: Sequence[str]) -> bool:
+    """Whether the one Content-Type is among those that the route declares."""
+    if len(content_types) != 1:
+        return False
+    return content_types[0].partition(";")[0].strip().lower() in accept
+
+
+def media_type_unsupported(accept: Sequence[str]) -> Refused:
+    return Refused(
+        Reason.MEDIA_TYPE_UNSUPPORTED,
+        f"This route takes bodies of {', '.join(accept)} only.",
+        fix=f"Send Content-Type: {accept[0]}.",
+    )
+
+
+_CHALLENGED = {
+    Reason.SCOPE_MISSING: "insufficient_scope",
+    Reason.PRODUCT_SCOPE_MISSING: "insufficient_scope",
+}
+
+
+def challenge(refused: Refused, metadata_url: str) -> str | None:
+    """The WWW-Authenticate value for a refusal, RFC 6750 section 3 and RFC 9728 section 5.1.
+
+    A request without credentials gets no error code.
+    """
+    reason = refused.reason
+    if reason.status != 401 and reason not in _CHALLENGED:
+        return None
+    parts = ['realm="sallyport"']
+    if reason is not Reason.TOKEN_MISSING:
+        parts.append(f'error="{_CHALLENGED.get(reason, "invalid_token")}"')
+        parts.append(f'error_description="{_quotable(refused.detail)}"')
+    required = refused.members.get("required_scopes")
+    if required:
+        parts.append(f'scope="{" ".join(required)}"')
+    parts.append(f'resource_metadata="{metadata_url}"')
+    return "Bearer " + ", ".join(parts)
+
+
+def _quotable(text: str) -> str:
+    return re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "", text)

@@ -1,0 +1,194 @@
+"""A call, from top to bottom.
+
+`STEPS` is the order in which a call is checked, gate by gate. Each step is a synchronous function
+`(call, facts, policy)`: it finds something out about the call or raises `Refused`. It asks `facts`
+for what it needs; where that is not at hand, `Lacking` is raised, the fact is loaded and the steps
+run again from the first. So steps change nothing but the call itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sallyport.gateway import refuse
+from sallyport.gateway.address import read_address, read_query, user_path
+from sallyport.gateway.call import Address, Call
+from sallyport.gateway.facts import Facts
+from sallyport.gateway.identity import function_headers
+from sallyport.gateway.sources import Sources
+from sallyport.model.access import VerifiedToken
+from sallyport.model.decision import Gate
+from sallyport.scopes import decide
+from sallyport.vocab.errors import Reason, Refused
+
+LARGEST_PAYLOAD = 5 * 1024 * 1024
+
+TokenVerifier = Callable[[str, int], VerifiedToken]
+"""Raw access token, now in milliseconds -> its claims. Raises `Refused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the steps are given besides facts; compiled once."""
+
+    sources: Sources
+    verify: TokenVerifier
+    public_url: str
+    forge_compatible: bool
+
+
+Step = Callable[[Call, Facts, Policy], None]
+
+
+def canonical_path(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """The path is in canonical form; anything else is refused, never repaired."""
+    call.address = read_address(call.raw_path)
+
+
+def site_and_installation(call: Call, facts: Facts, policy: Policy) -> None:
+    """The site exists and the app is installed there, in this environment, on this product."""
+    address = _address(call)
+    if address.by_host:
+        site = facts.get(policy.sources.site_by_host, call.host)
+    else:
+        site = facts.get(policy.sources.site_by_id, address.cloud_id or "")
+    if site is None:
+        raise refuse.unknown_site(address, call.host)
+    call.site = site
+    if address.product not in site.products:
+        raise refuse.unknown_product(site, address.product)
+    key = (site.id, address.app_id, address.environment_id, address.product)
+    call.installed = facts.get(policy.sources.installed, key)
+    if call.installed is None:
+        raise refuse.not_installed(site, address)
+
+
+def route(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """The live version has a route for this path and method."""
+    assert call.installed is not None
+    table = call.installed.compiled.table
+    segments = _address(call).segments
+    call.found = table.find(call.method, segments)
+    if call.found is not None:
+        return
+    operations = table.allowed(segments)
+    if operations:
+        raise refuse.method_not_allowed(call.method, operations)
+    raise refuse.unknown_route(_address(call).app_path)
+
+
+def token(call: Call, _facts: Facts, policy: Policy) -> None:
+    """There is one bearer token, it is ours, it is in time, and it is for this app environment."""
+    assert call.installed is not None
+    call.token = policy.verify(refuse.read_bearer(call.header_values("authorization")), call.now)
+    refuse.unless(
+        decide.deny_other_app(call.token, call.installed.environment.namespace), call.site
+    )
+
+
+def switch(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """An admin of the site has turned REST APIs on for this app."""
+    assert call.installed is not None
+    assert call.site is not None
+    refuse.unless(decide.deny_switched_off(call.installed.enabled, call.site.name), call.site)
+
+
+def grant_alive(call: Call, facts: Facts, policy: Policy) -> None:
+    """Family, consent, integration, link and membership behind the token all live now."""
+    assert call.token is not None
+    assert call.installed is not None
+    assert call.site is not None
+    sources, site = policy.sources, call.site
+    refuse.unless(decide.deny_dead_family(facts.get(sources.family, call.token.family_id)), site)
+    grant = facts.get(sources.grant, call.token.grant_id)
+    refuse.unless(decide.deny_dead_grant(call.token, grant), site)
+    assert grant is not None
+    refuse.unless(decide.deny_other_site(grant, site.id), site)
+    integration = facts.get(sources.integration, grant.client_id)
+    refuse.unless(decide.deny_dead_integration(integration), site)
+    assert integration is not None
+    link = decide.link_of(integration, site.id, call.installed.environment.id)
+    refuse.unless(decide.deny_unlinked(link), site)
+    role = facts.get(sources.role, (grant.account_id, site.id))
+    refuse.unless(decide.deny_not_member(role), site)
+    call.grant, call.link = grant, link
+
+
+def scopes(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """The token may do, now, everything that the route and the product ask for."""
+    assert call.token is not None
+    assert call.grant is not None
+    assert call.link is not None
+    assert call.found is not None
+    call.scopes = decide.effective_scopes(call.token, call.grant, call.link)
+    refuse.unless(
+        decide.deny_missing_scopes(call.found.route.scopes, _address(call).product, call.scopes),
+        call.site,
+    )
+
+
+def limits(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """The announced body is small enough and of a type that the route takes."""
+    assert call.found is not None
+    if call.content_length is not None and call.content_length > LARGEST_PAYLOAD:
+        raise refuse.payload_too_large(LARGEST_PAYLOAD)
+    has_body = call.content_length is None or call.content_length > 0
+    accept = call.found.route.accept
+    if has_body and accept and not refuse.is_accepted(call.header_values("content-type"), accept):
+        raise refuse.media_type_unsupported(accept)
+
+
+def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """The request for the function: identity stripped and set, the credentials left out."""
+    assert call.installed is not None
+    assert call.found is not None
+    assert call.grant is not None
+    assert call.site is not None
+    address = _address(call)
+    installed = call.installed
+    call.request = {
+        "method": call.method,
+        "path": address.app_path,
+        "userPath": user_path(address.app_path, call.found.prefix),
+        "headers": function_headers(call.headers, call.grant.account_id),
+        "queryParameters": read_query(call.query),
+        "pathParameters": dict(call.found.params),
+    }
+    call.context = {
+        "appId": installed.app.id,
+        "environmentId": installed.environment.id,
+        "environmentType": installed.environment.type.value,
+        "installationId": installed.installation.id,
+        "cloudId": call.site.id,
+        "product": address.product,
+        "accountId": call.grant.account_id,
+        "functionKey": call.found.route.function,
+        "scopes": sorted(call.scopes),
+    }
+
+
+STEPS: tuple[tuple[Gate, Step], ...] = (
+    ("path", canonical_path),
+    ("site", site_and_installation),
+    ("route", route),
+    ("token", token),
+    ("switch", switch),
+    ("grant", grant_alive),
+    ("scopes", scopes),
+    ("limits", limits),
+    ("function", invocation),
+)
+
+
+def walk(call: Call, facts: Facts, policy: Policy) -> None:
+    """Take a call through every gate. Raises `Refused` at the gate that shuts, or `Lacking`."""
+    for gate, step in STEPS:
+        call.gate = gate
+        step(call, facts, policy)
+
+
+def _address(call: Call) -> Address:
+    if call.address is None:
+        raise Refused(Reason.INTERNAL, "The call has no address.")
+    return call.address

@@ -1,0 +1,47 @@
+"""Prometheus metrics. docs/reference/metrics.md lists them, under test."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+registry = CollectorRegistry()
+
+CALLS = Counter(
+    "sallyport_calls_total",
+    "Calls to app REST APIs, by the gate that shut (none where all stood open) and status class.",
+    ("gate", "status"),
+    registry=registry,
+)
+CALL_SECONDS = Histogram(
+    "sallyport_call_seconds",
+    "Time from a call's arrival to its answer.",
+    ("outcome",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60),
+    registry=registry,
+)
+FACTS = Gauge(
+    "sallyport_gateway_facts",
+    "Facts that the gateway holds.",
+    registry=registry,
+)
+FACT_LOADS = Gauge(
+    "sallyport_gateway_fact_loads",
+    "Facts read from the database since the start.",
+    registry=registry,
+)
+WORKERS = Gauge(
+    "sallyport_runtime_workers",
+    "Worker processes that run app code.",
+    registry=registry,
+)
+RECORDS_DROPPED = Gauge(
+    "sallyport_records_dropped",
+    "Records of allowed calls and log lines lost because they came faster than they were written.",
+    ("kind",),
+    registry=registry,
+)
+
+
+def exposition() -> bytes:
+    """All metrics in the Prometheus text format."""
+    return generate_latest(registry)

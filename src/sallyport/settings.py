@@ -1,0 +1,117 @@
+"""Settings: `SALLYPORT_*` variables, each also a flag of `sallyport up`.
+
+docs/reference/settings.md lists them, under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "SALLYPORT_"
+
+
+class BadSetting(ValueError):
+    """A setting has a value that cannot be used; the text says which and what it takes."""
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a platform is started with. Fields are the variables' names in lower case."""
+
+    data: str = _setting("data", "Folder for the database, the code of apps and the master key.")
+    database_url: str = _setting("", "sqlite:///<path>. Empty: sallyport.db in the data folder.")
+    public_url: str = _setting(
+        "", "The address that callers and browsers use. Empty: http://localhost:<port>."
+    )
+    host: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(8440, "The port to listen on.")
+    admin_host: str = _setting("127.0.0.1", "The address of /livez, /readyz and /metrics.")
+    admin_port: int = _setting(8441, "The port of /livez, /readyz and /metrics; 0 picks one.")
+    compat: str = _setting(
+        "", "forge: answer a scope mismatch as the vendor does (401 and its message)."
+    )
+    log_level: str = _setting("info", "debug, info, warning or error.")
+    workers_per_installation: int = _setting(
+        4, "The most worker processes that one installation may have."
+    )
+    retention_days: int = _setting(30, "Days that decisions and app logs are kept.")
+    records_kept: int = _setting(
+        200_000, "The most decisions, and the most log lines, that are kept."
+    )
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def address(self) -> str:
+        """The public URL without a trailing slash."""
+        return self.public_url.rstrip("/") or f"http://localhost:{self.port}"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.folder / 'sallyport.db'}"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `public_url` -> `SALLYPORT_PUBLIC_URL`."""
+    return PREFIX + name.upper()
+
+
+def read_settings(environ: Mapping[str, str], **flags: Any) -> Settings:
+    """Settings from the environment; flags that are not None win. Raises `BadSetting`."""
+    values: dict[str, Any] = {}
+    for each in fields(Settings):
+        given = flags.get(each.name)
+        if given is None:
+            given = environ.get(variable(each.name))
+        if given is None:
+            continue
+        if isinstance(each.default, int):
+            try:
+                given = int(given)
+            except ValueError:
+                raise BadSetting(
+                    f"{variable(each.name)} must be a whole number, not {given!r}."
+                ) from None
+        values[each.name] = given
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    url = urlsplit(settings.address)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+        raise BadSetting(
+            f"SALLYPORT_PUBLIC_URL must be http(s)://host[:port] and nothing more, "
+            f"not {settings.public_url!r}."
+        )
+    if not settings.database.startswith("sqlite:///"):
+        raise BadSetting(
+            "SALLYPORT_DATABASE_URL must begin with sqlite:///. "
+            "The store runs on PostgreSQL; the platform does not yet."
+        )
+    if settings.compat not in ("", "forge"):
+        raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise BadSetting(
+            f"SALLYPORT_LOG_LEVEL takes debug, info, warning or error, not {settings.log_level!r}."
+        )
+    for name, least in (
+        ("port", 0),
+        ("admin_port", 0),
+        ("workers_per_installation", 1),
+        ("retention_days", 1),
+        ("records_kept", 1),
+    ):
+        if getattr(settings, name) < least:
+            raise BadSetting(f"{variable(name)} must be at least {least}.")
