@@ -62,6 +62,7 @@ class Tx(Reader):
         self,
         name: Event,
         actor: Actor,
+        /,
         *,
         site_id: str | None = None,
         app_id: str | None = None,

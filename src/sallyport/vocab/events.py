@@ -24,6 +24,7 @@ class Event(StrEnum):
     SIGNED_OUT = "session:ended"
     APP_REGISTERED = "app:registered"
     APP_ROLE_SET = "app-role:set"
+    APP_ROLE_ENDED = "app-role:ended"
     ENVIRONMENT_CREATED = "environment:created"
     ENVIRONMENT_DELETED = "environment:deleted"
     VARIABLE_SET = "variable:set"
