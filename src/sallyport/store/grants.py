@@ -1,0 +1,230 @@
+"""Grants: what accounts consented to; and the token families that live by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+
+from sallyport.model.access import Grant, TokenFamily
+from sallyport.model.directory import Actor
+from sallyport.store import schema
+from sallyport.store.changes import Kind
+from sallyport.store.engine import Reader, Tx
+from sallyport.store.lists import read_names, write_names
+from sallyport.vocab.events import Event
+from sallyport.vocab.ids import new_id
+
+_grant = schema.grant.c
+_family = schema.token_family.c
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLine:
+    """A live grant with the names that a person knows it by."""
+
+    grant: Grant
+    integration_name: str
+    account_email: str
+    host: str
+    app_name: str
+    environment_key: str
+
+
+async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
+    """The grant, revoked or not. Untrue after a change of `GRANT` (grant id)."""
+    row = await reader.first(_grants().where(_grant.id == grant_id))
+    return None if row is None else _read_grant(row)
+
+
+async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
+    """The token family, revoked or not. Untrue after a change of `FAMILY` (family id)."""
+    row = await reader.first(select(schema.token_family).where(_family.id == family_id))
+    if row is None:
+        return None
+    return TokenFamily(
+        row.id,
+        row.grant_id,
+        read_names(row.scopes),
+        row.created_at,
+        row.expires_at,
+        row.revoked_at,
+    )
+
+
+async def grants_of_account(reader: Reader, account_id: str) -> list[GrantLine]:
+    """The live consents of an account, newest first."""
+    return await _lines(reader, _grant.account_id == account_id)
+
+
+async def grants_of_site(reader: Reader, site_id: str) -> list[GrantLine]:
+    """The live consents on a site, newest first."""
+    return await _lines(reader, _grant.site_id == site_id)
+
+
+async def add_to_grant(
+    tx: Tx,
+    client_id: str,
+    account_id: str,
+    site_id: str,
+    environment_id: str,
+    scopes: frozenset[str],
+) -> str:
+    """Add scopes to the one live grant of client, account, site and environment; its id.
+
+    A revoked grant stays revoked: consent after it makes another. Callers hold the integration's
+    row locked, so that two consents do not make two grants.
+    """
+    row = await tx.first(
+        _grants()
+        .where(
+            _grant.client_id == client_id,
+            _grant.account_id == account_id,
+            _grant.site_id == site_id,
+            _grant.environment_id == environment_id,
+            _grant.revoked_at.is_(None),
+        )
+        .with_for_update(of=schema.grant)
+    )
+    if row is not None:
+        grant = _read_grant(row)
+        if not scopes <= grant.scopes:
+            await tx.run(
+                update(schema.grant)
+                .where(_grant.id == grant.id)
+                .values(scopes=write_names(grant.scopes | scopes))
+            )
+            tx.changed(Kind.GRANT, grant.id)
+        return grant.id
+    grant_id = new_id()
+    await tx.run(
+        insert(schema.grant).values(
+            id=grant_id,
+            client_id=client_id,
+            account_id=account_id,
+            site_id=site_id,
+            environment_id=environment_id,
+            scopes=write_names(scopes),
+            created_at=tx.now,
+            revoked_at=None,
+        )
+    )
+    tx.changed(Kind.GRANT, grant_id)
+    return grant_id
+
+
+async def end_grant(tx: Tx, actor: Actor, grant_id: str) -> bool:
+    """End one consent and with it every token of it. False where it had ended."""
+    return await end_grants(tx, actor, _grant.id == grant_id) == 1
+
+
+async def end_grants_at(tx: Tx, actor: Actor, environment_id: str, site_id: str | None) -> int:
+    """End every consent to an app environment, on one site or (None) on all; how many."""
+    here = () if site_id is None else (_grant.site_id == site_id,)
+    return await end_grants(tx, actor, _grant.environment_id == environment_id, *here)
+
+
+async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
+    """End the live grants that match, audited one by one; how many.
+
+    Their families need no mark of their own: a token is nothing without its grant.
+    """
+    ended = await tx.run(
+        update(schema.grant)
+        .where(_grant.revoked_at.is_(None), *which)
+        .values(revoked_at=tx.now)
+        .returning(_grant.id, _grant.client_id, _grant.account_id, _grant.site_id)
+    )
+    rows = ended.all()
+    for row in rows:
+        tx.changed(Kind.GRANT, row.id)
+        tx.audit(
+            Event.GRANT_REVOKED,
+            actor,
+            site_id=row.site_id,
+            subject=row.id,
+            client_id=row.client_id,
+            consented_by=row.account_id,
+        )
+    return len(rows)
+
+
+async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event, **detail: Any) -> bool:
+    """End the tokens that descend from one code, and record why. False where they had ended."""
+    ended = await tx.run(
+        update(schema.token_family)
+        .where(_family.id == family_id, _family.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
+    )
+    if ended.rowcount == 0:
+        return False
+    grant = await tx.first(
+        _grants()
+        .join(schema.token_family, _family.grant_id == _grant.id)
+        .where(_family.id == family_id)
+    )
+    tx.changed(Kind.FAMILY, family_id)
+    tx.audit(
+        event,
+        actor,
+        site_id=grant.site_id if grant is not None else None,
+        app_id=grant.app_id if grant is not None else None,
+        subject=family_id,
+        client_id=grant.client_id if grant is not None else None,
+        **detail,
+    )
+    return True
+
+
+def _grants() -> Select[Any]:
+    return select(schema.grant, schema.environment.c.app_id).join(
+        schema.environment, schema.environment.c.id == _grant.environment_id
+    )
+
+
+def _read_grant(row: Row[Any]) -> Grant:
+    return Grant(
+        row.id,
+        row.client_id,
+        row.account_id,
+        row.site_id,
+        row.app_id,
+        row.environment_id,
+        read_names(row.scopes),
+        row.created_at,
+        row.revoked_at,
+    )
+
+
+async def _lines(reader: Reader, which: ColumnElement[bool]) -> list[GrantLine]:
+    rows: Sequence[Row[Any]] = await reader.all(
+        select(
+            schema.grant,
+            schema.environment.c.app_id,
+            schema.environment.c.key.label("environment_key"),
+            schema.app.c.name.label("app_name"),
+            schema.site.c.host,
+            schema.account.c.email,
+            schema.integration.c.name.label("integration_name"),
+        )
+        .join(schema.environment, schema.environment.c.id == _grant.environment_id)
+        .join(schema.app, schema.app.c.id == schema.environment.c.app_id)
+        .join(schema.site, schema.site.c.id == _grant.site_id)
+        .join(schema.account, schema.account.c.id == _grant.account_id)
+        .join(schema.integration, schema.integration.c.client_id == _grant.client_id)
+        .where(_grant.revoked_at.is_(None), which)
+        .order_by(_grant.created_at.desc(), _grant.id)
+    )
+    return [
+        GrantLine(
+            _read_grant(row),
+            row.integration_name,
+            row.email,
+            row.host,
+            row.app_name,
+            row.environment_key,
+        )
+        for row in rows
+    ]

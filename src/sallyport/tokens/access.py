@@ -1,0 +1,224 @@
+"""Access tokens: JWTs (RFC 9068) that name a grant and carry no authority by themselves.
+
+There is no table of them. Whoever takes one looks at its grant, family, integration and membership
+anew; here it is only checked that this platform made the token, for this platform, and when it
+ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from sallyport.model.access import Grant, VerifiedToken
+from sallyport.scopes.grammar import is_custom, namespaced, split_namespaced
+from sallyport.store.changes import Change, Kind
+from sallyport.tokens.keys import ALGORITHM, KeyRing
+from sallyport.vocab.clock import SECOND
+from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.ids import new_id
+
+LIFETIME = 3600 * SECOND
+TYPE = "at+jwt"
+LARGEST = 8 * 1024
+
+_HEADER = frozenset({"alg", "typ", "kid"})
+_COMPACT = re.compile(r"[A-Za-z0-9_-]{1,512}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}", re.ASCII)
+_REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
+
+
+def mint(
+    ring: KeyRing,
+    issuer: str,
+    grant: Grant,
+    family_id: str,
+    scopes: Iterable[str],
+    now: int,
+    expires_at: int,
+) -> str:
+    """A signed access token for `grant` (RFC 9068 section 2.2). Times in milliseconds."""
+    namespace = namespace_of(grant)
+    claims = {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": grant.account_id,
+        "client_id": grant.client_id,
+        "iat": now // SECOND,
+        "exp": expires_at // SECOND,
+        "jti": new_id(),
+        "scope": scope_text(namespace, scopes),
+        "grant": grant.id,
+        "family": family_id,
+        "ns": namespace,
+    }
+    header = {"alg": ALGORITHM, "typ": TYPE, "kid": ring.signing.kid}
+    payload = json.dumps(claims, separators=(",", ":"))
+    return jws.serialize_compact(header, payload, ring.signing.key, registry=_REGISTRY)
+
+
+def verify(ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
+    """The claims of a token that we made for ourselves and that has not ended.
+
+    Raises `Refused` with TOKEN_INVALID, without saying what is wrong with it, or TOKEN_EXPIRED.
+    """
+    token = authenticate(ring, issuer, raw)
+    require_unexpired(token, now)
+    return token
+
+
+def require_unexpired(token: VerifiedToken, now: int) -> None:
+    """Raises `Refused` with TOKEN_EXPIRED from the moment of `expires_at` on."""
+    if now >= token.expires_at:
+        raise Refused(
+            Reason.TOKEN_EXPIRED,
+            "The access token has expired.",
+            fix="Use the refresh token to get a new one, or ask for consent again.",
+        )
+
+
+def authenticate(ring: KeyRing, issuer: str, raw: str) -> VerifiedToken:
+    """As `verify`, but of a token that may have ended. Raises `Refused` with TOKEN_INVALID."""
+    if len(raw) > LARGEST or _COMPACT.fullmatch(raw) is None:
+        raise _invalid()
+    head, body, _signature = raw.split(".")
+    header = _object(head)
+    if header.keys() != _HEADER or header["alg"] != ALGORITHM or header["typ"] != TYPE:
+        raise _invalid()
+    kid = header["kid"]
+    key = ring.get(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise _invalid()
+    try:
+        jws.deserialize_compact(raw, key, registry=_REGISTRY)
+    except (JoseError, ValueError):
+        raise _invalid() from None
+    return _read_claims(_object(body), issuer)
+
+
+def namespace_of(grant: Grant) -> str:
+    """`<app-id>.<environment-id>`, contract section (f.3)."""
+    return f"{grant.app_id}.{grant.environment_id}"
+
+
+def scope_text(namespace: str, scopes: Iterable[str]) -> str:
+    """Scopes as responses and tokens carry them: custom ones namespaced, contract section (f.3)."""
+    return " ".join(sorted(namespaced(namespace, scope) for scope in scopes))
+
+
+class TokenCache:
+    """Tokens that were authenticated, by the SHA-256 of their text; the oldest unused give way.
+
+    Holds what is true of a token for ever under the same keys. Whether it has ended is asked of the
+    clock at each use.
+    """
+
+    def __init__(self, bound: int = 50_000) -> None:
+        self._bound = bound
+        self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def verify(self, ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
+        """As `verify`. Tokens that are refused are not kept."""
+        if len(raw) > LARGEST:
+            raise _invalid()
+        key = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
+        token = self._tokens.get(key)
+        if token is None:
+            token = verify(ring, issuer, raw, now)
+            self._tokens[key] = token
+            if len(self._tokens) > self._bound:
+                self._tokens.popitem(last=False)
+            return token
+        self._tokens.move_to_end(key)
+        require_unexpired(token, now)
+        return token
+
+    def hear(self, change: Change) -> None:
+        """Follow the change feed: other keys, other tokens."""
+        if change.kind is Kind.KEYS:
+            self._tokens.clear()
+
+
+def _object(part: str) -> dict[str, Any]:
+    try:
+        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode():
+            raise _invalid()
+        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except (binascii.Error, ValueError, RecursionError):
+        raise _invalid() from None
+    if not isinstance(value, dict):
+        raise _invalid()
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a member comes twice")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:
+    if claims.get("iss") != issuer or claims.get("aud") != issuer:
+        raise _invalid()
+    if "nbf" in claims or "cnf" in claims:
+        raise _invalid()
+    namespace = _text(claims, "ns")
+    return VerifiedToken(
+        token_id=_text(claims, "jti"),
+        grant_id=_text(claims, "grant"),
+        family_id=_text(claims, "family"),
+        account_id=_text(claims, "sub"),
+        client_id=_text(claims, "client_id"),
+        namespace=namespace,
+        scopes=_scopes(_text(claims, "scope"), namespace),
+        expires_at=_seconds(claims, "exp") * SECOND,
+    )
+
+
+def _scopes(text: str, namespace: str) -> frozenset[str]:
+    scopes = set()
+    for scope in text.split(" "):
+        prefix, bare = split_namespaced(scope)
+        if prefix != (namespace if is_custom(bare) else None):
+            raise _invalid()
+        scopes.add(bare)
+    return frozenset(scopes)
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise _invalid()
+    return value
+
+
+def _seconds(claims: dict[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int:
+        raise _invalid()
+    return value
+
+
+def _invalid() -> Refused:
+    return Refused(
+        Reason.TOKEN_INVALID,
+        "The access token is not one that this platform issued.",
+        fix="Get an access token from this platform's token endpoint and send it unchanged.",
+    )
