@@ -71,6 +71,7 @@ class Reason(Enum):
     CONFLICT = ("conflict", 409, "It cannot be done in this state")
     INVALID_INPUT = ("invalid_input", 422, "The input is not valid")
     MANIFEST_INVALID = ("manifest_invalid", 422, "The manifest is not valid")
+    BUNDLE_INVALID = ("bundle_invalid", 422, "The app's archive is not valid")
     SCOPES_INVALID = ("scopes_invalid", 422, "The custom scopes are not valid")
     SCOPES_NOT_REGISTERED = (
         "CUSTOM_SCOPES_NOT_AVAILABLE",

@@ -1,0 +1,110 @@
+"""What the runtime is asked and what it answers: targets, invocations, outcomes, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+FailureKind = Literal["exception", "bad_result", "timeout", "worker_lost", "import_error", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a zygote is made of. Installations whose images are equal share the zygote."""
+
+    bundle_dir: Path
+    functions: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a call runs: one installation on one deployed version with one set of variables.
+
+    `bundle_dir` is the unpacked bundle (`bundle.bundle_path`), `functions` are the handlers to be
+    imported, such as `index.run`, `variables` the environment's variables in the clear. Keep one
+    Target for as long as its facts hold: a new one gets workers of its own, and those of the old
+    one end when their calls have.
+    """
+
+    installation_id: str
+    site_id: str
+    environment_id: str
+    bundle_dir: Path
+    functions: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()
+    memory_mb: int = 512
+
+    @property
+    def image(self) -> Image:
+        return Image(self.bundle_dir, self.functions, self.variables, self.memory_mb)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of one function.
+
+    `request` holds `method, path, userPath, headers, queryParameters, pathParameters` as
+    docs/reference/functions.md describes them; `body` is the raw body. `context` holds `appId,
+    environmentId, environmentType, installationId, cloudId, product, accountId, functionKey,
+    scopes`; invocation and trace id are added from here. `timeout_ms` counts from the moment that
+    the call reaches a worker.
+    """
+
+    id: str
+    trace_id: str
+    function_key: str
+    handler: str
+    request: Mapping[str, Any]
+    body: bytes
+    context: Mapping[str, Any]
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the handler answered, checked: fit to be sent to the caller as it is.
+
+    Header names are lower case; a name may occur more than once. There is a `content-type` where
+    there is a body. `duration_us` is the time in the worker, in microseconds.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call without an answer. `message` is for the developer (it is logged), not the caller.
+
+    `exception`: the handler raised. `bad_result`: it returned what cannot be sent. `timeout`: it
+    was killed at its time limit. `worker_lost`: its process ended. `import_error`: the app's code
+    could not be loaded. `busy`: it never started: no worker came free in time, or the installation
+    was stopped.
+    """
+
+    kind: FailureKind
+    message: str
+    duration_us: int
+
+
+Outcome = Answer | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The pool's limits. Times in milliseconds."""
+
+    workers_per_installation: int = 4
+    workers: int = 64
+    queue_per_installation: int = 100
+    queue_ms: int = 10_000
+    start_ms: int = 10_000
+    idle_ms: int = 60_000
+    zygote_idle_ms: int = 300_000
+    drain_ms: int = 10_000

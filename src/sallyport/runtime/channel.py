@@ -1,0 +1,137 @@
+"""Channel: one end of a stream socket on the event loop; frames in and out, no task for any."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+
+from sallyport.runtime.frames import Frame, FrameError, Reader, encode, encode_parts
+
+_CHUNK = 256 * 1024
+
+
+class Channel:
+    """Speaks frames over a connected socket, which it owns.
+
+    `on_frame` gets each frame. `on_end` is called once, with the reason, when the other side closes
+    or breaks the protocol; never after `close()`.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        *,
+        largest: int,
+        on_frame: Callable[[Frame], None],
+        on_end: Callable[[str], None],
+    ) -> None:
+        sock.setblocking(False)
+        self._loop = loop
+        self._sock = sock
+        self._reader = Reader(largest)
+        self._on_frame = on_frame
+        self._on_end = on_end
+        self._unsent: deque[memoryview] = deque()
+        self._open = True
+        self._reading = False
+        self.resume()
+
+    def send(self, kind: int, id: int, payload: bytes = b"") -> None:
+        """Queue one frame and send what the socket takes."""
+        self._write((encode(kind, id, payload),))
+
+    def send_parts(self, kind: int, id: int, header: bytes, body: bytes) -> None:
+        """As `send`, for a payload of header and body."""
+        self._write(encode_parts(kind, id, header, body))
+
+    def send_descriptors(self, kind: int, id: int, payload: bytes, fds: list[int]) -> None:
+        """Send one small frame with open files. Raises `OSError` unless it fits at once."""
+        if self._unsent:
+            raise BlockingIOError("the channel has unsent frames")
+        data = encode(kind, id, payload)
+        if socket.send_fds(self._sock, [data], fds) != len(data):
+            raise BlockingIOError("the frame was cut")
+
+    def pause(self) -> None:
+        """Stop reading: the other side is held back by its full socket."""
+        if self._reading:
+            self._loop.remove_reader(self._sock)
+            self._reading = False
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._open and not self._reading:
+            self._loop.add_reader(self._sock, self._readable)
+            self._reading = True
+
+    def read_now(self) -> None:
+        """Read what has arrived, without waiting for the event loop."""
+        if self._open:
+            self._readable()
+
+    def close(self) -> None:
+        """Close the socket; nothing more is called back."""
+        if not self._open:
+            return
+        self.pause()
+        if self._unsent:
+            self._loop.remove_writer(self._sock)
+            self._unsent.clear()
+        self._open = False
+        self._sock.close()
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(str(error))
+            return
+        if not data:
+            self._end("the other side closed")
+            return
+        try:
+            for frame in self._reader.feed(data):
+                self._on_frame(frame)
+                if not self._open:
+                    return
+        except FrameError as error:
+            self._end(str(error))
+
+    def _write(self, pieces: tuple[bytes, ...]) -> None:
+        if not self._open:
+            return
+        waiting = bool(self._unsent)
+        self._unsent.extend(memoryview(piece) for piece in pieces if piece)
+        if not waiting:
+            self._flush()
+            if self._unsent and self._open:
+                self._loop.add_writer(self._sock, self._writable)
+
+    def _writable(self) -> None:
+        self._flush()
+        if not self._unsent and self._open:
+            self._loop.remove_writer(self._sock)
+
+    def _flush(self) -> None:
+        unsent = self._unsent
+        try:
+            while unsent:
+                sent = self._sock.sendmsg(list(unsent)[:16])
+                while unsent and sent >= len(unsent[0]):
+                    sent -= len(unsent.popleft())
+                if sent:
+                    unsent[0] = unsent[0][sent:]
+        except BlockingIOError:
+            return
+        except OSError:
+            # The reading side sees the end too, and tells it once, from the loop.
+            unsent.clear()
+
+    def _end(self, reason: str) -> None:
+        self.close()
+        self._on_end(reason)

@@ -1,0 +1,208 @@
+"""Crew: the workers of one installation, and the calls that wait for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from sallyport.runtime.call import Failure, FailureKind, Image, Invocation, Limits, Target
+from sallyport.runtime.logs import InvocationLog
+from sallyport.runtime.worker import Done, Surroundings, Worker
+from sallyport.runtime.zygote import ImportFailure, Zygote
+
+
+class CrewPool(Surroundings, Protocol):
+    """What a crew needs of the pool."""
+
+    limits: Limits
+
+    def zygote(self, image: Image) -> Zygote: ...
+
+    def take_place(self, crew: Crew) -> bool:
+        """Whether one more worker may be started; if not, `crew.grow` is called when it may."""
+        ...
+
+    def place_free(self, crew: Crew) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    call: Invocation
+    done: Done
+    timer: asyncio.TimerHandle
+
+
+class Crew:
+    """Grows a worker for each waiting call up to the limit; a free worker gets the next call."""
+
+    def __init__(self, pool: CrewPool, target: Target) -> None:
+        self.target = target
+        self.workers: set[Worker] = set()
+        self.used_at = pool.loop.time()
+        self._pool = pool
+        self._free: list[Worker] = []
+        self._queue: deque[_Waiting] = deque()
+        self._unready: set[Worker] = set()
+        self._starting = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs or waits here, or a worker is on its way."""
+        return bool(self._queue or self._starting) or len(self._free) < len(self.workers)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.workers or self._starting or self._queue)
+
+    @property
+    def size(self) -> int:
+        """How many workers there are or are on their way."""
+        return len(self.workers) + self._starting
+
+    def submit(self, call: Invocation, done: Done) -> None:
+        """Run the call in a free worker, or let it wait for one."""
+        if self._free:
+            self._free.pop().run(call, done)
+            return
+        limits = self._pool.limits
+        if len(self._queue) >= limits.queue_per_installation:
+            self._refuse(call, done, "busy", "Too many calls wait for a worker")
+            return
+        timer = self._pool.loop.call_later(limits.queue_ms / 1000, self._expire)
+        self._queue.append(_Waiting(call, done, timer))
+        self.grow()
+
+    def grow(self) -> None:
+        """Start workers for the calls that none is on its way for."""
+        limit = self._pool.limits.workers_per_installation
+        while (
+            self._starting < len(self._queue) and self.size < limit and self._pool.take_place(self)
+        ):
+            self._starting += 1
+            try:
+                zygote = self._pool.zygote(self.target.image)
+            except OSError as error:
+                self._start_failed(f"The app's process could not be started: {error.strerror}")
+                return
+            zygote.when_settled(lambda zygote=zygote: self._fork(zygote))  # type: ignore[misc]
+
+    def longest_free(self) -> Worker | None:
+        """The worker that has been free for the longest."""
+        return self._free[0] if self._free else None
+
+    def stop_idle(self, before: float) -> None:
+        """End the workers that no call has used since `before` (loop time)."""
+        while self._free and self._free[0].free_since <= before:
+            self.dismiss(self._free[0], "it was idle")
+
+    def dismiss(self, worker: Worker, reason: str) -> None:
+        """End a free worker."""
+        self._free.remove(worker)
+        worker.kill(reason)
+
+    def refuse_waiting(self, reason: str) -> None:
+        """Answer every call that has not started with `busy`."""
+        while self._queue:
+            self._fail_first("busy", reason)
+
+    def kill(self, reason: str) -> None:
+        """End every worker, calls and all."""
+        self._free.clear()
+        for worker in (*self.workers, *self._unready):
+            worker.kill(reason)
+
+    # ---- what workers report
+
+    def worker_ready(self, worker: Worker) -> None:
+        self._starting -= 1
+        self._unready.discard(worker)
+        self.workers.add(worker)
+        self.worker_free(worker)
+
+    def worker_free(self, worker: Worker) -> None:
+        self.used_at = worker.free_since = self._pool.loop.time()
+        if self._queue:
+            waiting = self._queue.popleft()
+            waiting.timer.cancel()
+            worker.run(waiting.call, waiting.done)
+            return
+        self._free.append(worker)
+        self._pool.place_free(self)
+
+    def worker_gone(self, worker: Worker, reason: str) -> None:
+        self.workers.discard(worker)
+        if worker in self._free:
+            self._free.remove(worker)
+        if worker in self._unready:
+            self._unready.discard(worker)
+            self._start_failed(f"The worker did not start: {reason}")
+        self.grow()
+        self._pool.place_free(self)
+
+    # ---- starting
+
+    def _fork(self, zygote: Zygote) -> None:
+        if zygote.state == "ended":
+            self._import_failed(
+                zygote, ImportFailure(f"The app could not be loaded: {zygote.end_reason}", "")
+            )
+            return
+        self._fail_unimportable(zygote)
+        if len(self._queue) < self._starting:
+            self._starting -= 1
+            self._pool.place_free(self)
+            return
+        try:
+            worker = Worker(self._pool, self.target, zygote, self, self._pool.limits.start_ms)
+        except OSError as error:
+            self._start_failed(f"The worker could not be started: {error.strerror or error}")
+            return
+        self._unready.add(worker)
+
+    def _fail_unimportable(self, zygote: Zygote) -> None:
+        if zygote.failures:
+            for waiting in tuple(self._queue):
+                failure = zygote.failure_of(waiting.call.handler)
+                if failure is not None:
+                    self._queue.remove(waiting)
+                    self._fail_import(zygote, waiting, failure)
+
+    def _import_failed(self, zygote: Zygote, failure: ImportFailure) -> None:
+        self._starting -= 1
+        while self._queue:
+            self._fail_import(zygote, self._queue.popleft(), failure)
+        self._pool.place_free(self)
+
+    def _fail_import(self, zygote: Zygote, waiting: _Waiting, failure: ImportFailure) -> None:
+        waiting.timer.cancel()
+        log = self._log(waiting.call)
+        lines, zygote.import_lines = zygote.import_lines, []
+        for level, line in lines:
+            log.write(level, line)
+        log.report("ERROR", failure.trace or failure.message)
+        waiting.done(Failure("import_error", failure.message, 0))
+
+    def _start_failed(self, message: str) -> None:
+        self._starting -= 1
+        if self._queue:
+            self._fail_first("worker_lost", message)
+        self._pool.place_free(self)
+
+    # ---- calls that do not start
+
+    def _expire(self) -> None:
+        self._fail_first("busy", "No worker came free in time")
+
+    def _fail_first(self, kind: FailureKind, message: str) -> None:
+        waiting = self._queue.popleft()
+        waiting.timer.cancel()
+        self._refuse(waiting.call, waiting.done, kind, message)
+
+    def _refuse(self, call: Invocation, done: Done, kind: FailureKind, message: str) -> None:
+        self._log(call).report("ERROR", message)
+        done(Failure(kind, message, 0))
+
+    def _log(self, call: Invocation) -> InvocationLog:
+        return InvocationLog(self.target, call, self._pool.clock, self._pool.sink)
