@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sallyport.model.directory import Site
 from sallyport.store.engine import Store
@@ -21,10 +22,9 @@ class Services:
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""
-        scheme, _, authority = self.public_url.partition("://")
-        _, colon, port = authority.rpartition(":") if authority[-1:].isdigit() else ("", "", "")
-        suffix = f":{port}" if colon and port.isdigit() else ""
-        return f"{scheme}://{site.host}{suffix}"
+        public = urlsplit(self.public_url)
+        port = f":{public.port}" if public.port is not None else ""
+        return f"{public.scheme}://{site.host}{port}"
 
     def base_urls(
         self, site: Site, product: str, app_id: str, environment_id: str

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Executable, Row, event, insert
+from sqlalchemy import Executable, Row, event, insert, text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -135,6 +135,11 @@ class Store:
         """Run a query on one consistent snapshot."""
         async with self._reads.connect() as conn:
             return await query(Reader(conn, self.clock.now(), self.sealer), *args, **kwargs)
+
+    async def ping(self) -> None:
+        """Raises where the database does not answer."""
+        async with self._reads.connect() as conn:
+            await conn.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         await self._writer.close()

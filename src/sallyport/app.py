@@ -1,0 +1,243 @@
+"""The composition root: the only file that knows every room.
+
+`open_platform` makes a platform from settings; `Platform.asgi` is everything that listens on the
+public port, `Platform.admin` what listens on the operator's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sallyport.capabilities.serve import Capabilities
+from sallyport.control.services import Services
+from sallyport.control.setup import bootstrap, ensure_setup_link
+from sallyport.gateway.endpoint import Gateway
+from sallyport.gateway.facts import Facts
+from sallyport.gateway.record import Recorder
+from sallyport.gateway.sources import make_sources
+from sallyport.gateway.steps import Policy
+from sallyport.gateway.tenant import tenant_route
+from sallyport.model.access import VerifiedToken
+from sallyport.model.decision import LogLine
+from sallyport.oauth import OAuth, build_routes
+from sallyport.observe import metrics
+from sallyport.runtime.call import Limits
+from sallyport.runtime.pool import Pool
+from sallyport.runtime.sandbox import PlainDriver
+from sallyport.settings import Settings
+from sallyport.store.batch import Batch
+from sallyport.store.engine import Store, open_store
+from sallyport.store.migrations import migrate
+from sallyport.store.records import add_log_lines, purge_records
+from sallyport.store.seal import Sealer, master_key
+from sallyport.tokens.access import TokenCache
+from sallyport.tokens.keys import Keys, open_keys
+from sallyport.vocab.clock import DAY, SystemClock
+from sallyport.web.api.app import build_api
+from sallyport.web.consent import ConsentPages
+from sallyport.web.errors import not_found_page
+from sallyport.web.gate import NotSetUpGate
+from sallyport.web.pages import build_pages
+
+PURGE_EVERY_S = 60
+PURGE_BATCH = 2_000
+
+_log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another platform uses the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform that is open. `setup_link` is None once there is an operator."""
+
+    settings: Settings
+    services: Services
+    asgi: ASGIApp
+    admin: ASGIApp
+    setup_link: str | None
+    isolation: str
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+    """Open the store, the keys and the runtime; close them in the opposite order.
+
+    Raises `AlreadyRunning` where another process has the data folder open.
+    """
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    with _FolderLock(settings.folder):
+        store = open_store(
+            settings.database, SystemClock(), Sealer(master_key(settings.folder / "master.key"))
+        )
+        try:
+            await migrate(store)
+            await bootstrap(store)
+            async with _running(settings, store) as platform:
+                yield platform
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
+    bundles = settings.folder / "bundles"
+    keys = await open_keys(store)
+    logs: Batch[LogLine] = Batch(store, add_log_lines)
+    recorder = Recorder(store)
+    driver = PlainDriver()
+    pool = Pool(
+        driver,
+        Limits(workers_per_installation=settings.workers_per_installation),
+        store.clock,
+        logs.add,
+        Capabilities(store).handle,
+    )
+    services = Services(store, settings.address, bundles, pool.stop_installation)
+    facts = Facts(store)
+    policy = Policy(
+        sources=make_sources(bundles),
+        verify=_verifier(store, keys, settings.address),
+        public_url=settings.address,
+        forge_compatible=settings.compat == "forge",
+    )
+    gateway = Gateway(facts, policy, pool.invoke, recorder, store.clock)
+    logs.start()
+    recorder.start()
+    purging = asyncio.create_task(_purge(store, settings), name="purge")
+    try:
+        yield Platform(
+            settings=settings,
+            services=services,
+            asgi=_public(services, gateway, facts, policy, keys, settings),
+            admin=_admin(store, facts, recorder, logs, pool),
+            setup_link=await ensure_setup_link(services),
+            isolation=driver.guarantees,
+        )
+    finally:
+        purging.cancel()
+        await asyncio.gather(purging, return_exceptions=True)
+        await pool.close()
+        await recorder.close()
+        await logs.close()
+
+
+def _verifier(store: Store, keys: Keys, issuer: str) -> object:
+    cache = TokenCache()
+    store.feed.follow(cache.hear)
+
+    def verify(raw: str, now: int) -> VerifiedToken:
+        return cache.verify(keys.ring, issuer, raw, now)
+
+    return verify
+
+
+def _public(
+    services: Services,
+    gateway: Gateway,
+    facts: Facts,
+    policy: Policy,
+    keys: Keys,
+    settings: Settings,
+) -> ASGIApp:
+    """Everything on the public port: calls to the gateway, all else to the pages and APIs."""
+    oauth = OAuth(services.store, keys, settings.address, ConsentPages(services), services.site_url)
+    site = Starlette(
+        routes=[
+            tenant_route(facts, policy.sources),
+            *build_routes(oauth),
+            Mount("/api/v1", build_api(services)),
+            *build_pages(services),
+        ],
+        exception_handlers={404: not_found_page},
+    )
+
+    async def public(scope: Scope, receive: Receive, send: Send) -> None:
+        if gateway.handles(scope):
+            await gateway(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    return NotSetUpGate(public, services)
+
+
+def _admin(store: Store, facts: Facts, recorder: Recorder, logs: Batch[LogLine], pool: Pool) -> ASGIApp:
+    """Health and metrics, on the operator's own listener."""
+
+    def live(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_request: Request) -> Response:
+        try:
+            await store.ping()
+        except Exception:
+            _log.exception("the database does not answer")
+            return PlainTextResponse("the database does not answer\n", 503)
+        return PlainTextResponse("ok\n")
+
+    def measured(_request: Request) -> Response:
+        metrics.FACTS.set(len(facts))
+        metrics.FACT_LOADS.set(facts.loads)
+        metrics.WORKERS.set(pool.workers)
+        metrics.RECORDS_DROPPED.labels("calls").set(recorder.dropped)
+        metrics.RECORDS_DROPPED.labels("log_lines").set(logs.dropped)
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    return Starlette(
+        routes=[
+            Route("/livez", live),
+            Route("/readyz", ready),
+            Route("/metrics", measured),
+        ]
+    )
+
+
+async def _purge(store: Store, settings: Settings) -> None:
+    while True:
+        await asyncio.sleep(PURGE_EVERY_S)
+        try:
+            before = store.clock.now() - settings.retention_days * DAY
+            gone = 1
+            while gone:
+                gone = await store.write(
+                    purge_records, before=before, keep=settings.records_kept, batch=PURGE_BATCH
+                )
+        except Exception:
+            _log.exception("could not purge old records")
+
+
+class _FolderLock:
+    """Holds the data folder for one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self._file = self._path.open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise AlreadyRunning(
+                f"Another Sallyport runs on {self._path.parent}. Stop it, or choose another folder."
+            ) from None
+
+    def __exit__(self, *_error: object) -> None:
+        assert self._file is not None
+        self._file.close()

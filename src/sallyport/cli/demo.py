@@ -1,0 +1,132 @@
+"""`sallyport demo`: a platform with the example app, ready to be called."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sallyport.cli.failures import Failed
+from sallyport.cli.lazy import Verb
+from sallyport.cli.terminal import mark, pairs, plain, say
+
+
+@click.command(cls=Verb)
+@click.option("--port", type=click.IntRange(0, 65535), default=8440, show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".sallyport/demo"),
+    show_default=True,
+    help="Folder of the platform; a second start goes on with it.",
+)
+@click.option("--once", is_flag=True, help="Make one call, print the answer and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
+def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
+    """Start the platform with the example app, its people, an integration and a token."""
+    import uvloop
+
+    from sallyport.observe.logs import configure_logging
+
+    configure_logging(os.environ.get("SALLYPORT_LOG_LEVEL", "warning"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_demo(port, data, once=once, as_json=as_json))
+
+
+async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
+    from sallyport.app import AlreadyRunning, open_platform
+    from sallyport.cli.provision import Demo, provision, report
+    from sallyport.cli.server import bind, port_of, serving
+    from sallyport.settings import Settings
+
+    tell = _progress(quiet=as_json)
+    public = bind("127.0.0.1", port, "--port")
+    with public, bind("127.0.0.1", 0, "--admin-port") as admin:
+        url = f"http://localhost:{port_of(public)}"
+        settings = Settings(data=str(data), public_url=url, port=port_of(public))
+        try:
+            async with open_platform(settings) as platform:
+                async with serving(platform, public, admin) as stop:
+                    tell("Start the platform")
+                    made = Demo(url, data, platform.setup_link)
+                    await provision(made, tell)
+                    if as_json:
+                        click.echo(json.dumps(report(made)))
+                    if once:
+                        click.echo(await _one_call(report(made)))
+                        return
+                    if not as_json:
+                        _screen(report(made), made.state["operator"], data)
+                    sys.stdout.flush()
+                    await stop.wait()
+        except AlreadyRunning as error:
+            raise Failed(str(error), fix="Choose another folder with --data.") from None
+
+
+def _progress(*, quiet: bool) -> Callable[[str], None]:
+    """Says each step when it is done: on standard error where the answer is JSON."""
+
+    def tell(title: str) -> None:
+        click.echo(f"{mark('✓', 'green', err=quiet)} {title}", err=quiet)
+
+    return tell
+
+
+async def _one_call(facts: dict[str, Any]) -> str:
+    import httpx
+
+    async with httpx.AsyncClient(timeout=60) as http:
+        answer = await http.get(
+            f"{facts['base_url']}/getEmployeeName",
+            params={"id": "1234"},
+            headers={"Authorization": f"Bearer {facts['access_token']}"},
+        )
+    if answer.is_error:
+        raise Failed(f"The call was refused with {answer.status_code}: {answer.text}")
+    return plain(answer.text)
+
+
+def _screen(facts: dict[str, Any], operator: dict[str, Any], data: Path) -> None:
+    url = facts["public_url"]
+    say()
+    say("Sallyport runs, with the app Employee Directory on the site Acme. Open:")
+    pairs(
+        [
+            ("  developer console", f"{url}/console"),
+            ("  admin console", f"{url}/admin"),
+            ("  API documentation", f"{url}/docs/apps/{facts['app_id']}"),
+        ]
+    )
+    say()
+    say("Sign in as:")
+    people = [*facts["accounts"].items(), ("operator", operator)]
+    width = max(len(person["email"]) for _, person in people)
+    pairs(
+        [
+            (f"  {role}", f"{person['email']:<{width}}  {person['password']}")
+            for role, person in people
+        ]
+    )
+    say()
+    say("Call the app:")
+    click.echo(
+        f"  curl '{facts['base_url']}/getEmployeeName?id=1234' \\\n"
+        f"    -H 'Authorization: Bearer {facts['access_token']}'"
+    )
+    say()
+    say(f"The app's code is in {data / 'employee-directory'}. Change it there and deploy it:")
+    developer = facts["accounts"]["developer"]
+    click.echo(
+        f"  cd {data / 'employee-directory'} && SALLYPORT_URL={url} \\\n"
+        f"    SALLYPORT_EMAIL={developer['email']} \\\n"
+        f"    SALLYPORT_API_TOKEN={developer['api_token']} \\\n"
+        f"    {Path(sys.argv[0]).resolve()} deploy"
+    )
+    say()
+    say("Press Ctrl+C to stop; the next start goes on from here.")
