@@ -307,6 +307,7 @@ refresh_token = Table(
     _at("created_at"),
     _at("expires_at"),
     _at("consumed_at", nullable=True),
+    Column("successor", Digest),
     Column("successor_sealed", LargeBinary),
     Index(None, "family_id"),
     Index(None, "expires_at"),

@@ -1,0 +1,234 @@
+"""Codes and refresh tokens: one atomic verb for each way of presenting one.
+
+Each verb reads the facts under a lock, has the rules decide, and carries the verdict out, all in
+one transaction with its audit row. So of any number of presenters at once one consumes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import insert, select, update
+
+from sallyport.model.access import OFFLINE_ACCESS
+from sallyport.model.directory import Actor
+from sallyport.model.redemption import (
+    Action,
+    CodeFacts,
+    CodeOffer,
+    Denial,
+    Issue,
+    RefreshFacts,
+    RefreshOffer,
+    Verdict,
+)
+from sallyport.store import schema
+from sallyport.store.engine import Reader, Tx
+from sallyport.store.grants import end_family, family_by_id
+from sallyport.store.lists import read_names, write_names
+from sallyport.store.standing import standing_of
+from sallyport.vocab.events import Event
+
+_code = schema.authorization_code.c
+_token = schema.refresh_token.c
+_family = schema.token_family.c
+
+_UNKNOWN = Denial("invalid_grant", "The code or token is not known, or it is not this client's.")
+
+
+class TokenRules(Protocol):
+    """What the verbs ask; `tokens.policy` answers. Pure: the same facts, the same verdict."""
+
+    def judge_code(self, code: CodeFacts, offer: CodeOffer, now: int) -> Verdict: ...
+
+    def judge_refresh(self, token: RefreshFacts, offer: RefreshOffer, now: int) -> Verdict: ...
+
+    def family_expires_at(self, scopes: frozenset[str], now: int) -> int: ...
+
+    def refresh_expires_at(self, family_expires_at: int, now: int) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A refresh token to be stored: its digest, and itself sealed for who holds the one before."""
+
+    digest: str
+    sealed: bytes
+
+
+async def redeem_code(
+    tx: Tx,
+    rules: TokenRules,
+    digest: str,
+    offer: CodeOffer,
+    family_id: str,
+    refresh_digest: str,
+    address: str | None,
+) -> Issue | Denial:
+    """Consume a code and make its family, with a first refresh token for `offline_access`.
+
+    One code gives at most one family, whoever presents it and however often at once.
+    """
+    row = await tx.first(
+        select(schema.authorization_code).where(_code.digest == digest).with_for_update()
+    )
+    standing = await standing_of(tx, row.grant_id) if row is not None else None
+    if row is None or standing is None:
+        return _UNKNOWN
+    code = CodeFacts(
+        client_id=row.client_id,
+        scopes=read_names(row.scopes),
+        redirect_uri=row.redirect_uri,
+        redirect_uri_sent=row.redirect_uri_sent,
+        code_challenge=row.code_challenge,
+        expires_at=row.expires_at,
+        consumed_at=row.consumed_at,
+        standing=standing,
+    )
+    verdict = rules.judge_code(code, offer, tx.now)
+    actor = _holder(standing.grant.account_id, address)
+    if verdict.action is Action.END_FAMILY:
+        await end_family(tx, actor, row.family_id, Event.CODE_REPLAYED)
+    if verdict.action is not Action.ISSUE:
+        return Denial(verdict.error, verdict.why)
+
+    await tx.run(
+        update(schema.authorization_code)
+        .where(_code.digest == digest, _code.consumed_at.is_(None))
+        .values(consumed_at=tx.now, family_id=family_id)
+    )
+    expires_at = rules.family_expires_at(code.scopes, tx.now)
+    await tx.run(
+        insert(schema.token_family).values(
+            id=family_id,
+            grant_id=row.grant_id,
+            scopes=write_names(code.scopes),
+            created_at=tx.now,
+            expires_at=expires_at,
+            revoked_at=None,
+        )
+    )
+    issue = Issue(
+        grant=standing.grant,
+        family_id=family_id,
+        family_expires_at=expires_at,
+        scopes=verdict.scopes,
+        refreshable=OFFLINE_ACCESS in verdict.scopes,
+    )
+    if issue.refreshable:
+        await _add_refresh(tx, rules, refresh_digest, issue)
+    _audit(tx, Event.TOKEN_ISSUED, actor, issue)
+    return issue
+
+
+async def rotate_refresh(
+    tx: Tx,
+    rules: TokenRules,
+    digest: str,
+    offer: RefreshOffer,
+    successor: Successor,
+    address: str | None,
+) -> Issue | Denial:
+    """Put `successor` in the place of a refresh token; or hand out the one that took it before.
+
+    `Issue.sealed` is that earlier successor; None where the one given was stored.
+    """
+    row = await tx.first(
+        select(schema.refresh_token).where(_token.digest == digest).with_for_update()
+    )
+    if row is None:
+        return _UNKNOWN
+    await tx.first(select(_family.id).where(_family.id == row.family_id).with_for_update())
+    family = await family_by_id(tx, row.family_id)
+    standing = await standing_of(tx, family.grant_id) if family is not None else None
+    if family is None or standing is None:
+        return _UNKNOWN
+    token = RefreshFacts(
+        client_id=standing.grant.client_id,
+        scopes=family.scopes,
+        expires_at=row.expires_at,
+        consumed_at=row.consumed_at,
+        successor_used=await _is_consumed(tx, row.successor),
+        family_revoked_at=family.revoked_at,
+        family_expires_at=family.expires_at,
+        standing=standing,
+    )
+    verdict = rules.judge_refresh(token, offer, tx.now)
+    actor = _holder(standing.grant.account_id, address)
+    if verdict.action is Action.END_FAMILY:
+        await end_family(tx, actor, family.id, Event.TOKEN_REUSE_DETECTED)
+    if verdict.action in (Action.END_FAMILY, Action.REFUSE):
+        return Denial(verdict.error, verdict.why)
+
+    repeated = verdict.action is Action.REPEAT
+    issue = Issue(
+        grant=standing.grant,
+        family_id=family.id,
+        family_expires_at=family.expires_at,
+        scopes=verdict.scopes,
+        refreshable=True,
+        sealed=row.successor_sealed if repeated else None,
+    )
+    if not repeated:
+        await tx.run(
+            update(schema.refresh_token)
+            .where(_token.digest == digest, _token.consumed_at.is_(None))
+            .values(
+                consumed_at=tx.now,
+                successor=successor.digest,
+                successor_sealed=successor.sealed,
+            )
+        )
+        await _add_refresh(tx, rules, successor.digest, issue)
+    _audit(tx, Event.TOKEN_REFRESHED, actor, issue, repeated=repeated)
+    return issue
+
+
+async def family_of_refresh(reader: Reader, digest: str) -> tuple[str, str] | None:
+    """The family and the client of a refresh token, used or not; None where it is unknown."""
+    row = await reader.first(
+        select(_token.family_id, schema.grant.c.client_id)
+        .join(schema.token_family, _family.id == _token.family_id)
+        .join(schema.grant, schema.grant.c.id == _family.grant_id)
+        .where(_token.digest == digest)
+    )
+    return None if row is None else (row.family_id, row.client_id)
+
+
+async def _is_consumed(reader: Reader, digest: str | None) -> bool:
+    if digest is None:
+        return False
+    consumed_at = await reader.scalar(select(_token.consumed_at).where(_token.digest == digest))
+    return consumed_at is not None
+
+
+async def _add_refresh(tx: Tx, rules: TokenRules, digest: str, issue: Issue) -> None:
+    await tx.run(
+        insert(schema.refresh_token).values(
+            digest=digest,
+            family_id=issue.family_id,
+            created_at=tx.now,
+            expires_at=rules.refresh_expires_at(issue.family_expires_at, tx.now),
+            consumed_at=None,
+        )
+    )
+
+
+def _holder(account_id: str, address: str | None) -> Actor:
+    """The account whose consent is used; a client acts for it, from this address."""
+    return Actor(account_id=account_id, name="", address=address)
+
+
+def _audit(tx: Tx, event: Event, actor: Actor, issue: Issue, **detail: bool) -> None:
+    tx.audit(
+        event,
+        actor,
+        site_id=issue.grant.site_id,
+        app_id=issue.grant.app_id,
+        subject=issue.family_id,
+        client_id=issue.grant.client_id,
+        grant_id=issue.grant.id,
+        scopes=sorted(issue.scopes),
+        **detail,
+    )

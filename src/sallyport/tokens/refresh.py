@@ -1,0 +1,48 @@
+"""Refresh tokens: stored as digests, rotated at each use.
+
+The successor is kept for whoever presents the token before it again, sealed under a key that only
+that token gives: neither the database nor the master key opens it.
+"""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sallyport.model.redemption import Denial, RefreshOffer
+from sallyport.store.engine import Store
+from sallyport.store.seal import KEY_BYTES, Sealer
+from sallyport.store.token_store import Successor, rotate_refresh
+from sallyport.tokens.codes import Redeemed
+from sallyport.tokens.policy import INVALID_GRANT, UNKNOWN_REFRESH, TokenPolicy
+from sallyport.vocab import ids
+
+_PURPOSE = "refresh-token successor"
+
+
+async def rotate(
+    store: Store, policy: TokenPolicy, presented: str, offer: RefreshOffer, address: str | None
+) -> Redeemed | Denial:
+    """Exchange a refresh token for its one successor; durable when it returns."""
+    if not ids.is_well_formed(presented, ids.REFRESH_TOKEN):
+        return Denial(INVALID_GRANT, UNKNOWN_REFRESH)
+    sealer = _sealer_of(presented)
+    successor = ids.new_secret(ids.REFRESH_TOKEN)
+    issue = await store.write(
+        rotate_refresh,
+        policy,
+        ids.digest(presented),
+        offer,
+        Successor(ids.digest(successor), sealer.seal(successor.encode(), _PURPOSE)),
+        address,
+    )
+    if isinstance(issue, Denial):
+        return issue
+    if issue.sealed is not None:
+        successor = sealer.open(issue.sealed, _PURPOSE).decode()
+    return Redeemed(issue, successor)
+
+
+def _sealer_of(token: str) -> Sealer:
+    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_PURPOSE.encode())
+    return Sealer(derived.derive(token.encode()))
