@@ -2,5 +2,5 @@
 
 Owns HTML, forms, cookies' attributes, cross-site defence and the shape of API answers. No SQL and
 no OAuth logic: it calls `control`, and draws what the authorization server hands it. Mounted by
-`app`.
+`app`, which takes `pages.build_pages`, `consent.ConsentPages` and `errors.exception_handlers`.
 """

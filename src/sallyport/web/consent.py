@@ -1,0 +1,87 @@
+"""The pages that the authorization server asks for: consent, problem, sign-in.
+
+Answers its `Pages` interface by shape alone; this room knows nothing of OAuth's rules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sallyport.control.services import Services
+from sallyport.model.consent import AuthorizeProblem, ConsentView
+from sallyport.model.directory import Account
+from sallyport.web import csrf
+from sallyport.web.drawing import draw
+from sallyport.web.forms import one, read_form
+from sallyport.web.visit import to_sign_in, visit_of
+
+_ANSWERS = frozenset({"decision", "site", csrf.TOKEN_FIELD})
+
+
+class ConsentPages:
+    """Draws consent for the authorization server and vouches for the form that comes back."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def consent(self, request: Request, view: ConsentView) -> Response:
+        """The question. The form goes to this same path, with `view.fields`, site and decision."""
+        visit = await visit_of(request, self._services)
+        action = request.url.path
+        return draw(
+            visit,
+            "consent.html",
+            form_targets=[view.redirect_origin],
+            view=view,
+            action=action,
+            again=f"{action}?{request.url.query}",
+            token=visit.form_token(_purpose(action, view.fields)),
+        )
+
+    async def problem(self, request: Request, problem: AuthorizeProblem) -> Response:
+        """Why the request stops here. Nothing on the page leads to the client."""
+        visit = await visit_of(request, self._services)
+        return draw(
+            visit,
+            "problem.html",
+            status=problem.status,
+            title=problem.title,
+            detail=problem.detail,
+            fix=problem.fix,
+            reference=None,
+        )
+
+    async def sign_in(self, request: Request, return_to: str) -> Response:
+        """Sign in first, then come back to `return_to`."""
+        return to_sign_in(return_to)
+
+    async def signed_in_account(self, request: Request) -> Account | None:
+        """Who is signed in in this browser."""
+        return (await visit_of(request, self._services)).account
+
+    async def verify_form(self, request: Request) -> FormData:
+        """The answer's fields, if our page drew just this question for this session.
+
+        Raises `Refused` otherwise.
+        """
+        visit = await visit_of(request, self._services)
+        csrf.require_same_origin(request, visit.scheme)
+        form = await read_form(request)
+        brought_back = [
+            (name, value)
+            for name, value in form.multi_items()
+            if name not in _ANSWERS and isinstance(value, str)
+        ]
+        purpose = _purpose(request.url.path, brought_back)
+        visit.require_own_form(purpose, one(form, csrf.TOKEN_FIELD))
+        return form
+
+
+def _purpose(action: str, fields: Iterable[tuple[str, str]]) -> str:
+    """One purpose for each question, so that an answer cannot be used for another request."""
+    return json.dumps([action, sorted(map(list, fields))])

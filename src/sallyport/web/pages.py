@@ -1,0 +1,89 @@
+"""Every page's address, and the phases that no page can forget.
+
+A shown page only reads. A sent form is checked for where it came from and for whom it was drawn
+before the page's own function sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sallyport.control.services import Services
+from sallyport.vocab.errors import Refused
+from sallyport.web import account, signin
+from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
+from sallyport.web.drawing import static
+from sallyport.web.errors import refusal_page
+from sallyport.web.forms import one, read_form
+from sallyport.web.visit import Visit, visit_of
+
+Shown = Callable[[Visit], Awaitable[Response]]
+Sent = Callable[[Visit, FormData], Awaitable[Response]]
+
+OPEN_PAGES: tuple[tuple[str, Shown], ...] = (
+    ("/", signin.start),
+    ("/login", signin.show_sign_in),
+    ("/setup", signin.show_setup),
+)
+OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
+    ("/login", signin.sign_in),
+    ("/logout", signin.sign_out),
+    ("/setup", signin.set_up),
+)
+PAGES: tuple[tuple[str, Shown], ...] = (("/account", account.show),)
+FORMS: tuple[tuple[str, Sent], ...] = (
+    ("/account/consents/{grant_id}/end", account.end_consent),
+    ("/account/api-tokens", account.create_api_token),
+    ("/account/api-tokens/{token_id}/revoke", account.revoke_api_token),
+)
+
+
+def build_pages(services: Services) -> list[BaseRoute]:
+    """The routes of all pages and of their style sheet."""
+    return [
+        Route("/static/{name}", static),
+        *(_route(services, path, shown=page) for path, page in OPEN_PAGES),
+        *(_route(services, path, sent=form) for path, form in OPEN_FORMS),
+        *(_route(services, path, shown=page, signed_in=True) for path, page in PAGES),
+        *(_route(services, path, sent=form, signed_in=True) for path, form in FORMS),
+    ]
+
+
+def _route(
+    services: Services,
+    path: str,
+    *,
+    shown: Shown | None = None,
+    sent: Sent | None = None,
+    signed_in: bool = False,
+) -> Route:
+    if sent is not None:
+        answer: Shown = partial(_accept, sent)
+    else:
+        assert shown is not None
+        answer = shown
+
+    async def endpoint(request: Request) -> Response:
+        visit = await visit_of(request, services)
+        try:
+            if signed_in:
+                visit.require_account()
+            return await answer(visit)
+        except Refused as refused:
+            return refusal_page(visit, refused)
+
+    return Route(path, endpoint, methods=["GET" if sent is None else "POST"])
+
+
+async def _accept(sent: Sent, visit: Visit) -> Response:
+    # Whose page sent it is known from headers alone, before a byte of the body is read.
+    require_same_origin(visit.request, visit.scheme)
+    form = await read_form(visit.request)
+    visit.require_own_form(visit.request.url.path, one(form, TOKEN_FIELD))
+    return await sent(visit, form)
