@@ -26,6 +26,7 @@ DEEPEST: Final = 32
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 _CHUNK = 256 * 1024
 
 
@@ -69,6 +70,10 @@ def store_bundle(directory: Path, data: bytes) -> str:
 
 
 def _open(data: bytes) -> zipfile.ZipFile:
+    # Reading the directory makes an object of every entry: look at their number first. Files that
+    # are archives themselves, and stored as they are, may add some.
+    if data.count(_DIRECTORY_ENTRY) > 4 * MOST_FILES:
+        raise _refused(f"The archive holds more than {MOST_FILES} files.")
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
@@ -96,9 +101,8 @@ def _verified(infos: Sequence[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo, P
             raise _refused(f"Two files have the same name: {seen[folded]!r} and {str(name)!r}.")
         seen[folded] = str(name)
         files.append((info, name))
-    for folded, name in seen.items():
-        if folded in folders:
-            raise _refused(f"{name!r} is both a file and a folder.")
+    for folded in seen.keys() & folders.keys():
+        raise _refused(f"{seen[folded]!r} is both a file and a folder.")
     return files
 
 
@@ -146,9 +150,7 @@ def _seal(folder: Path) -> None:
     """Make every folder of the bundle durable and read-only, the innermost first."""
     for path, _, _ in os.walk(folder, topdown=False):
         _sync(Path(path))
-        if Path(path) != folder:
-            os.chmod(path, 0o555)
-    os.chmod(folder, 0o755)
+        os.chmod(path, 0o555)
 
 
 def _sync(folder: Path) -> None:

@@ -31,6 +31,8 @@ metadata = MetaData(
 
 Id = String(36)
 Digest = String(64)
+# SQLite compares keys by code point; PostgreSQL does so whatever the database's locale is.
+KvKey = String(500).with_variant(String(500, collation="C"), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -328,7 +330,7 @@ kv_entry = Table(
     "kv_entry",
     metadata,
     _ref("installation_id", "installation.id", primary_key=True),
-    Column("key", String(500), primary_key=True),
+    Column("key", KvKey, primary_key=True),
     Column("value", Text, nullable=False),
     _at("created_at"),
     _at("updated_at"),
