@@ -36,7 +36,7 @@ from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.runtime.call import Limits
 from sallyport.runtime.pool import Pool
-from sallyport.runtime.sandbox import PlainDriver
+from sallyport.runtime.sandbox import PlainDriver, missing_guarantees
 from sallyport.settings import Settings
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store, open_store
@@ -64,14 +64,18 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A platform that is open. `setup_link` is None once there is an operator."""
+    """A platform that is open.
+
+    `setup_link` is None once there is an operator. `missing_guarantees` is what untrusted app code
+    would need of this host and does not get.
+    """
 
     settings: Settings
     services: Services
     asgi: ASGIApp
     admin: ASGIApp
     setup_link: str | None
-    isolation: str
+    missing_guarantees: tuple[str, ...]
 
 
 @asynccontextmanager
@@ -127,7 +131,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
             asgi=_public(services, gateway, facts, policy, keys, settings),
             admin=_admin(store, facts, recorder, logs, pool),
             setup_link=await ensure_setup_link(services),
-            isolation=driver.guarantees,
+            missing_guarantees=missing_guarantees(driver),
         )
     finally:
         purging.cancel()

@@ -59,7 +59,7 @@ async def _up(settings: Settings) -> None:
                 async with serving(platform, public, admin) as stop:
                     say(f"Sallyport listens on {settings.address}")
                     say(f"Health and metrics on http://{settings.admin_host}:{port_of(admin)}")
-                    note(f"App code runs {platform.isolation}")
+                    _warn_of_trust(platform.missing_guarantees)
                     if platform.setup_link is not None:
                         say("There is no operator yet. Open this link once to become it:")
                         say(f"  {platform.setup_link}")
@@ -67,6 +67,13 @@ async def _up(settings: Settings) -> None:
                     note("Stopping.")
         except AlreadyRunning as error:
             raise Failed(str(error)) from None
+
+
+def _warn_of_trust(missing: tuple[str, ...]) -> None:
+    if missing:
+        note("Run only apps whose developers you trust. This platform does not yet promise that:")
+        for guarantee in missing:
+            note(f"  {guarantee}")
 
 
 _flags(up)
