@@ -2,7 +2,7 @@
 
 A declared path is `/literal` followed by literals, `{name}` (one segment, handed over), `*` (one
 segment) and, last, `**` (one segment or more). A request path is taken only in the one form that
-RFC 3986 calls normal, so that what was matched is what the handler sees.
+RFC 3986 calls normal (`manifest.canonical`), so that what was matched is what the handler sees.
 """
 
 from __future__ import annotations

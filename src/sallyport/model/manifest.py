@@ -55,7 +55,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function module. `handler` is `<module>.<function>`; without `memory_mb` the runtime's holds."""
+    """A function module. `handler` is `<module>.<function>`; `memory_mb` None is the runtime's."""
 
     key: str
     handler: str
