@@ -1,0 +1,150 @@
+"""`deploy`: lint, pack, upload; and `deploy list`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sallyport.cli.client import Api, Refusal, signed_in
+from sallyport.cli.failures import LINT_ERRORS, Failed
+from sallyport.cli.folder import app_id, manifest_bytes
+from sallyport.cli.lazy import Noun
+from sallyport.cli.lint import counted, has_errors, lint_folder, show_findings
+from sallyport.cli.options import (
+    app_option,
+    environment_option,
+    json_option,
+    non_interactive_option,
+)
+from sallyport.cli.terminal import done, interactive, json_text, listing, note, say
+from sallyport.vocab.errors import Refused
+
+MAJOR_VERSION_RULE = "MAJOR_VERSION_RULE"
+
+
+@click.group(cls=Noun, invoke_without_command=True)
+@environment_option
+@click.option("-f", "--no-verify", is_flag=True, help="Do not lint here first.")
+@click.option("-t", "--tag", metavar="TAG", help="A word of your own on this version.")
+@click.option(
+    "--approve",
+    "approved",
+    metavar="RULE",
+    multiple=True,
+    type=click.Choice([MAJOR_VERSION_RULE]),
+    help=f"Agree to a major version: {MAJOR_VERSION_RULE}.",
+)
+@app_option
+@non_interactive_option
+@json_option
+@click.pass_context
+def deploy(
+    ctx: click.Context,
+    environment: str,
+    no_verify: bool,
+    tag: str | None,
+    approved: tuple[str, ...],
+    app: str | None,
+    non_interactive: bool,
+    as_json: bool,
+) -> None:
+    """Deploy the app in this folder.
+
+    Makes a new version: a minor one reaches every installation of its major at once, a major one
+    waits for each site's admin. Register the scopes of new routes before.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    manifest_bytes()
+    app = app_id(app)
+    tell = note if as_json else say
+    with signed_in() as api:
+        name = str(api.get("apps", app)["name"])
+        tell(f"Deploying {name} to {environment}...")
+        if not no_verify:
+            tell("Running sallyport lint...")
+            _verify(api, app, environment, as_json=as_json)
+        archive = _packed()
+        approve = approved[0] if approved else None
+        try:
+            made = _upload(api, app, environment, archive, tag, approve)
+        except Refusal as refusal:
+            if refusal.reason != MAJOR_VERSION_RULE or non_interactive or not interactive():
+                raise
+            note(refusal.message)
+            for line in refusal.lines:
+                note(line)
+            click.confirm("Deploy it as a major version?", abort=True, err=True)
+            made = _upload(api, app, environment, archive, tag, MAJOR_VERSION_RULE)
+    if as_json:
+        click.echo(json_text(made))
+        return
+    done(f"Deployed {name} {made['version']} to {environment}")
+    if made.get("major") and not str(made["version"]).startswith("1."):
+        note("A major version: each site's admin moves to it with `sallyport install --upgrade`.")
+
+
+@deploy.command("list")
+@environment_option
+@app_option
+@json_option
+def list_deployments(environment: str, app: str | None, as_json: bool) -> None:
+    """List the versions that were deployed to an environment, newest first."""
+    with signed_in() as api:
+        found = api.items("apps", app_id(app), "environments", environment, "deployments")
+    listing(
+        found,
+        {
+            "Version": "version",
+            "Live": "live",
+            "Tag": "tag",
+            "Deployed": "created_at",
+            "By": "created_by",
+            "Version id": "version_id",
+        },
+        as_json=as_json,
+        empty=f"Nothing is deployed to {environment}.",
+    )
+
+
+def _verify(api: Api, app: str, environment: str, *, as_json: bool) -> None:
+    """Lint with the variables that the environment has; secret ones are known to the platform."""
+    known = api.items("apps", app, "environments", environment, "variables")
+    variables = {each["key"]: each["value"] or "secret" for each in known}
+    found = lint_folder(variables={**os.environ, **variables})
+    if has_errors(found) or (found and not as_json):
+        show_findings(found)
+    if has_errors(found):
+        raise Failed(
+            f"Nothing was deployed: lint found {counted(found)}.",
+            fix="Mend the errors; --no-verify leaves the checking to the platform.",
+            exit_code=LINT_ERRORS,
+        )
+
+
+def _packed() -> bytes:
+    from sallyport.manifest.pack import pack
+
+    try:
+        return pack(Path())
+    except Refused as refused:
+        raise Failed(refused.detail, fix=refused.fix) from None
+
+
+def _upload(
+    api: Api, app: str, environment: str, archive: bytes, tag: str | None, approve: str | None
+) -> dict[str, Any]:
+    made: dict[str, Any] = api.upload(
+        "apps",
+        app,
+        "environments",
+        environment,
+        "deployments",
+        archive=archive,
+        tag=tag,
+        approve=approve,
+    )
+    return made

@@ -1,0 +1,247 @@
+"""`integrations`: OAuth clients, the app environments they are linked to, their secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sallyport.cli.client import Api, signed_in
+from sallyport.cli.folder import app_id
+from sallyport.cli.lazy import Noun
+from sallyport.cli.options import (
+    app_option,
+    confirm,
+    environment_option,
+    json_option,
+    site_option,
+    yes_option,
+)
+from sallyport.cli.terminal import done, json_text, listing, note, pairs, say
+from sallyport.model.access import product_scope
+
+_scope_option = click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    required=True,
+    help="A custom scope that it may ask for; may be given several times.",
+)
+_product_scope_option = click.option(
+    "--product-scope",
+    "product_scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="A product scope; by default those of the products that the app is installed for.",
+)
+
+
+@click.group(cls=Noun)
+def integrations() -> None:
+    """OAuth clients that call apps, also known as 3LO integrations."""
+
+
+@integrations.command("list")
+@json_option
+def list_integrations(as_json: bool) -> None:
+    """List your integrations."""
+    with signed_in() as api:
+        found = api.items("integrations")
+    if as_json:
+        click.echo(json_text(found))
+        return
+    rows = [
+        {
+            **each,
+            "linked": sorted({f"{link['host']} {link['environment']}" for link in each["links"]}),
+        }
+        for each in found
+    ]
+    listing(
+        rows,
+        {"Name": "name", "Client id": "client_id", "Linked to": "linked"},
+        as_json=False,
+        empty="You have no integrations. `sallyport integrations create` makes one.",
+    )
+
+
+@integrations.command("create")
+@click.argument("name")
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    metavar="URI",
+    multiple=True,
+    required=True,
+    help="Where the browser returns with the code; may be given several times.",
+)
+@site_option
+@environment_option
+@_scope_option
+@_product_scope_option
+@app_option
+@json_option
+def create(
+    name: str,
+    redirect_uris: tuple[str, ...],
+    site: str,
+    environment: str,
+    scopes: tuple[str, ...],
+    product_scopes: tuple[str, ...],
+    app: str | None,
+    as_json: bool,
+) -> None:
+    """Make an integration, linked to an app installed on a site.
+
+    The client secret is printed once.
+    """
+    with signed_in() as api:
+        link = _link(api, site, app_id(app), environment, scopes, product_scopes)
+        made = api.post(
+            "integrations",
+            json={"name": name, "redirect_uris": list(redirect_uris), "link": link},
+        )
+    if as_json:
+        click.echo(json_text(made))
+        return
+    done(f"Created the integration {made['name']}")
+    _show(made)
+    note("Keep the client secret now: it is not shown again.")
+
+
+@integrations.command("show")
+@click.argument("client_id")
+@json_option
+def show(client_id: str, as_json: bool) -> None:
+    """Show an integration: links, base URLs, authorization URLs."""
+    with signed_in() as api:
+        found = api.get("integrations", client_id)
+    if as_json:
+        click.echo(json_text(found))
+    else:
+        _show(found)
+
+
+@integrations.command("link")
+@click.argument("client_id")
+@site_option
+@environment_option
+@_scope_option
+@_product_scope_option
+@app_option
+@json_option
+def link(
+    client_id: str,
+    site: str,
+    environment: str,
+    scopes: tuple[str, ...],
+    product_scopes: tuple[str, ...],
+    app: str | None,
+    as_json: bool,
+) -> None:
+    """Link an integration to an app, or set the scopes of the link."""
+    with signed_in() as api:
+        wanted = _link(api, site, app_id(app), environment, scopes, product_scopes)
+        found = api.put("integrations", client_id, "links", json=wanted)
+    if as_json:
+        click.echo(json_text(found))
+        return
+    done(f"Linked {client_id} to {environment} on {site}")
+
+
+@integrations.command("unlink")
+@click.argument("client_id")
+@site_option
+@environment_option
+@app_option
+@yes_option
+def unlink(client_id: str, site: str, environment: str, app: str | None, yes: bool) -> None:
+    """Take a link away; calls by it are refused from then on."""
+    app = app_id(app)
+    confirm(f"Ends what {client_id} may call in {environment} on {site}.", yes=yes)
+    with signed_in() as api:
+        api.delete(
+            "integrations", client_id, "links", site=site, app_id=app, environment=environment
+        )
+    done(f"Unlinked {client_id} from {environment} on {site}")
+
+
+@integrations.command("delete")
+@click.argument("client_id")
+@yes_option
+def delete(client_id: str, yes: bool) -> None:
+    """End an integration with all its tokens."""
+    confirm(f"Ends {client_id} and all its tokens for good.", yes=yes)
+    with signed_in() as api:
+        api.delete("integrations", client_id)
+    done(f"Deleted the integration {client_id}")
+
+
+@integrations.command("rotate-secret")
+@click.argument("client_id")
+@click.option("--end-previous", is_flag=True, help="End the previous secret; make no new one.")
+@json_option
+def rotate_secret(client_id: str, end_previous: bool, as_json: bool) -> None:
+    """Make a new client secret; the one before stays valid until --end-previous."""
+    with signed_in() as api:
+        if end_previous:
+            api.delete("integrations", client_id, "secrets", "previous")
+            done(f"Ended the previous secret of {client_id}")
+            return
+        made = api.post("integrations", client_id, "secrets")
+    if as_json:
+        click.echo(json_text(made))
+        return
+    say(str(made["client_secret"]))
+    note("Keep it now: it is not shown again. When it is in use everywhere, end the one before:")
+    note(f"  sallyport integrations rotate-secret {client_id} --end-previous")
+
+
+def _link(
+    api: Api,
+    site: str,
+    app: str,
+    environment: str,
+    scopes: tuple[str, ...],
+    product_scopes: tuple[str, ...],
+) -> dict[str, Any]:
+    return {
+        "site": site,
+        "app_id": app,
+        "environment": environment,
+        "scopes": list(scopes),
+        "product_scopes": list(product_scopes) or _product_scopes(api, site, app, environment),
+    }
+
+
+def _product_scopes(api: Api, site: str, app: str, environment: str) -> list[str]:
+    """A token without its product scope is refused at every call, so they are not left out."""
+    installed = api.items("admin", "sites", site, "apps")
+    return sorted(
+        {
+            product_scope(str(each["product"]))
+            for each in installed
+            if each.get("app_id") == app and each.get("environment") == environment
+        }
+    )
+
+
+def _show(integration: dict[str, Any]) -> None:
+    each = integration
+    rows: list[tuple[str, object]] = [
+        ("Name", each["name"]),
+        ("Client id", each["client_id"]),
+    ]
+    if each.get("client_secret"):
+        rows.append(("Client secret", each["client_secret"]))
+    rows.append(("Callback URLs", each["redirect_uris"]))
+    for link in each["links"]:
+        rows += [
+            ("", ""),
+            ("Linked to", f"{link['app_id']} ({link['environment']}) on {link['host']}"),
+            ("Scopes", [*link["scopes"], *link["product_scopes"]]),
+            ("Base URLs", link["base_urls"]),
+            ("Authorization URL", link["authorization_url"]),
+        ]
+    pairs(rows)
