@@ -23,61 +23,69 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
+REASONS = """\
+# Reasons
+
+Every refusal is a problem document (RFC 9457, `application/problem+json`). Its `reason` is one of
+these codes; they do not change. Besides the standard members it holds `code` and `message` (the
+vendor's envelope), `fix` where something can be done, and for calls to apps `gate`, `decision_id`
+and `trace_id`; for missing scopes also `required_scopes`, `granted_scopes` and `missing_scopes`.
+Granted scopes are told only to the bearer of the token. OAuth endpoints answer as RFC 6749 says.
+
+"""
+
+SETTINGS = """\
+# Settings
+
+Each is a variable and a flag of `sallyport up`; the flag wins.
+
+"""
+
+MASTER_KEY = """
+The data folder also holds `master.key`, which seals variables and signing keys. A backup without it
+cannot be read; a backup that is kept beside it is not protected by it.
+"""
+
+METRICS = """\
+# Metrics
+
+`GET /metrics` on the operator's listener (`SALLYPORT_ADMIN_HOST`, `SALLYPORT_ADMIN_PORT`), in the
+Prometheus text format. `/livez` answers while the process runs, `/readyz` while its database
+answers.
+
+"""
+
+
 def reasons() -> str:
-    return (
-        "# Reasons\n\n"
-        "Every refusal is a problem document (RFC 9457, `application/problem+json`). Its `reason` is "
-        "one of these\ncodes; they do not change. Besides the standard members it holds `code` and "
-        "`message` (the vendor's\nenvelope), `fix` where something can be done, and for calls to apps "
-        "`gate`, `decision_id` and\n`trace_id`; for missing scopes also `required_scopes`, "
-        "`granted_scopes` and `missing_scopes`. Granted\nscopes are told only to the bearer of the "
-        "token. OAuth endpoints answer as RFC 6749 says instead.\n\n"
-        + table(
-            ("reason", "status", "title"),
-            ((f"`{each.code}`", str(each.status), each.title) for each in Reason),
-        )
+    return REASONS + table(
+        ("reason", "status", "title"),
+        ((f"`{each.code}`", str(each.status), each.title) for each in Reason),
     )
 
 
 def settings() -> str:
-    return (
-        "# Settings\n\n"
-        "Each is a variable and a flag of `sallyport up`; the flag wins.\n\n"
-        + table(
-            ("variable", "flag", "default", "what it does"),
-            (
-                (
-                    f"`{variable(each.name)}`",
-                    f"`--{each.name.replace('_', '-')}`",
-                    f"`{each.default}`" if each.default != "" else "",
-                    each.metadata["help"],
-                )
-                for each in fields(Settings)
-            ),
+    rows = (
+        (
+            f"`{variable(each.name)}`",
+            f"`--{each.name.replace('_', '-')}`",
+            f"`{each.default}`" if each.default != "" else "",
+            each.metadata["help"],
         )
-        + "\nThe data folder also holds `master.key`, which seals variables and signing keys. A backup "
-        "without it\ncannot be read; a backup that is kept beside it is not protected by it.\n"
+        for each in fields(Settings)
     )
+    return SETTINGS + table(("variable", "flag", "default", "what it does"), rows) + MASTER_KEY
 
 
 def metrics() -> str:
-    return (
-        "# Metrics\n\n"
-        "`GET /metrics` on the operator's listener (`SALLYPORT_ADMIN_HOST`, `SALLYPORT_ADMIN_PORT`), in "
-        "the Prometheus\ntext format. `/livez` answers while the process runs, `/readyz` while its "
-        "database answers.\n\n"
-        + table(
-            ("metric", "type", "what it is"),
-            (
-                (
-                    f"`{each.name}_total`" if each.type == "counter" else f"`{each.name}`",
-                    each.type,
-                    each.documentation,
-                )
-                for each in registry.collect()
-            ),
+    rows = (
+        (
+            f"`{each.name}_total`" if each.type == "counter" else f"`{each.name}`",
+            each.type,
+            each.documentation,
         )
+        for each in registry.collect()
     )
+    return METRICS + table(("metric", "type", "what it is"), rows)
 
 
 PAGES = {"reasons.md": reasons, "settings.md": settings, "metrics.md": metrics}

@@ -28,7 +28,7 @@ from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.sources import make_sources
-from sallyport.gateway.steps import Policy
+from sallyport.gateway.steps import Policy, TokenVerifier
 from sallyport.gateway.tenant import tenant_route
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import LogLine
@@ -141,7 +141,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         await logs.close()
 
 
-def _verifier(store: Store, keys: Keys, issuer: str) -> object:
+def _verifier(store: Store, keys: Keys, issuer: str) -> TokenVerifier:
     cache = TokenCache()
     store.feed.follow(cache.hear)
 
@@ -180,7 +180,9 @@ def _public(
     return NotSetUpGate(public, services)
 
 
-def _admin(store: Store, facts: Facts, recorder: Recorder, logs: Batch[LogLine], pool: Pool) -> ASGIApp:
+def _admin(
+    store: Store, facts: Facts, recorder: Recorder, logs: Batch[LogLine], pool: Pool
+) -> ASGIApp:
     """Health and metrics, on the operator's own listener."""
 
     def live(_request: Request) -> Response:

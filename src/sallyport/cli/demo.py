@@ -41,7 +41,8 @@ def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
 
 async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
     from sallyport.app import AlreadyRunning, open_platform
-    from sallyport.cli.provision import Demo, provision, report
+    from sallyport.cli.demo_state import Demo
+    from sallyport.cli.provision import provision, report
     from sallyport.cli.server import bind, port_of, serving
     from sallyport.settings import Settings
 

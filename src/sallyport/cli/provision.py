@@ -6,13 +6,10 @@ on the same folder goes on from there.
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,69 +17,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from sallyport.cli.browser import Browser
+from sallyport.cli.demo_state import ENVIRONMENT, PRODUCT, Demo, answer_of
 from sallyport.cli.failures import Failed
 from sallyport.manifest.pack import pack
 from sallyport.manifest.write import with_app_id
 
 ROLES = ("developer", "admin", "member", "outsider")
 REDIRECT_URI = "http://localhost:9876/callback"
-ENVIRONMENT = "development"
-PRODUCT = "jira"
 SCOPES = ("read:employee:custom", "write:employee:custom")
-STATE = "demo.json"
-
-
-@dataclass(slots=True)
-class Demo:
-    """What the steps work with and find out; `state` is what is kept."""
-
-    url: str
-    folder: Path
-    setup_link: str | None
-    state: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def app_folder(self) -> Path:
-        return self.folder / "employee-directory"
-
-    def save(self) -> None:
-        """Keep the state, whole or not at all; it holds secrets."""
-        path = self.folder / STATE
-        fresh = path.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(self.state, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-
-    def load(self) -> None:
-        path = self.folder / STATE
-        if path.exists():
-            self.state = json.loads(path.read_text())
-
-    async def call(self, who: str, method: str, path: str, **request: Any) -> Any:
-        """One request to the control API as one of the demo's people; its JSON answer."""
-        person = self.state["operator"] if who == "operator" else self.state["accounts"][who]
-        async with httpx.AsyncClient(timeout=60) as http:
-            answer = await http.request(
-                method,
-                f"{self.url}/api/v1{path}",
-                auth=(person["email"], person["api_token"]),
-                **request,
-            )
-        return _json(answer)
-
-    @property
-    def base_url(self) -> str:
-        site = self.state["site"]
-        tail = f"apps/{self.state['app_id']}_{self.state['environment_id']}"
-        return f"{self.url}/svc/{PRODUCT}/{site['site_id']}/{tail}"
-
-    @property
-    def site_url(self) -> str:
-        port = urlsplit(self.url).port
-        return f"http://{self.state['site']['host']}:{port}"
 
 
 def example_folder() -> Path:
@@ -104,7 +46,7 @@ async def claim_platform(demo: Demo) -> None:
         answer = await http.post(
             f"{demo.url}/api/v1/setup", json={**operator, "token": token, "name": "Olga Operator"}
         )
-    made = _json(answer)
+    made = answer_of(answer)
     demo.state["operator"] = {**operator, **made}
 
 
@@ -255,7 +197,7 @@ async def _exchange(demo: Demo, **grant: str) -> None:
     client = {name: demo.state[name] for name in ("client_id", "client_secret")}
     async with httpx.AsyncClient(timeout=60) as http:
         answer = await http.post(f"{demo.url}/oauth/token", json={**client, **grant})
-    tokens = _json(answer)
+    tokens = answer_of(answer)
     demo.state["access_token"] = tokens["access_token"]
     demo.state["refresh_token"] = tokens.get("refresh_token", demo.state.get("refresh_token"))
     # A spent refresh token that is lost with its successor would end the demo's consent.
@@ -323,6 +265,8 @@ def _scopes(demo: Demo) -> dict[str, Any]:
     from sallyport.manifest.load import read_custom_scopes
 
     read = read_custom_scopes((demo.app_folder / "custom-scopes.yaml").read_bytes())
+    if read.scopes is None:
+        raise Failed("The example app's custom-scopes.yaml is not valid.")
     return {
         "scopes": [
             {
@@ -346,9 +290,3 @@ def _site_host() -> str:
 
 def _password() -> str:
     return secrets.token_urlsafe(12)
-
-
-def _json(answer: httpx.Response) -> Any:
-    if answer.is_error:
-        raise Failed(f"{answer.request.method} {answer.request.url.path}: {answer.text[:500]}")
-    return answer.json() if answer.content else None

@@ -11,8 +11,8 @@ from sallyport.model.decision import GATES, DecisionRecord, Gate, LogLine
 from sallyport.model.directory import Actor, SiteRole
 from sallyport.model.registry import PRODUCTION
 from sallyport.store import authority, records
-from sallyport.store.apps import environment_by_key
 from sallyport.store.engine import Reader
+from sallyport.store.environments import environment_by_key
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.vocab.errors import Reason, Refused
 
@@ -52,9 +52,13 @@ def walked(shut: Gate | None) -> tuple[tuple[Gate, GateState], ...]:
     if shut is None:
         return tuple((gate, "open") for gate in GATES)
     at = GATES.index(shut)
-    states: tuple[GateState, ...] = ("open",) * at + ("shut",)
-    states += ("unreached",) * (len(GATES) - at - 1)
-    return tuple(zip(GATES, states, strict=True))
+
+    def state(index: int) -> GateState:
+        if index == at:
+            return "shut"
+        return "open" if index < at else "unreached"
+
+    return tuple((gate, state(index)) for index, gate in enumerate(GATES))
 
 
 async def _may_see(reader: Reader, actor: Actor, record: DecisionRecord) -> bool:
