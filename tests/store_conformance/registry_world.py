@@ -129,8 +129,8 @@ async def audited(reader: Reader) -> list[str]:
     return [row.event for row in await reader.all(select(tables.audit.c.event))]
 
 
-async def consent(world: World) -> tuple[str, str, str]:
-    """A client, a grant and a family, as consent leaves them."""
+async def consent(world: World) -> tuple[str, str]:
+    """A client and a grant with its family, as consent leaves them."""
     client, grant, family = new_id(), new_id(), new_id()
 
     async def write(tx: Tx) -> None:
@@ -171,4 +171,4 @@ async def consent(world: World) -> tuple[str, str, str]:
         )
 
     await world.store.write(write)
-    return client, grant, family
+    return client, grant

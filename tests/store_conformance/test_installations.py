@@ -167,7 +167,7 @@ def test_uninstalling_the_last_product_ends_the_switch_the_data_and_the_consents
         await store.write(
             installations.set_switch, world.admin, world.site_id, world.development, True
         )
-        _client, grant, family = await consent(world)
+        _client, grant = await consent(world)
 
         async def keep(tx: Tx) -> None:
             await tx.run(
@@ -183,26 +183,23 @@ def test_uninstalling_the_last_product_ends_the_switch_the_data_and_the_consents
             assert held is not None
             return await store.write(installations.remove_installation, world.admin, held)
 
-        async def revoked(reader: Reader) -> tuple[int | None, int | None]:
-            return (
-                await reader.scalar(select(tables.grant.c.revoked_at)),
-                await reader.scalar(select(tables.token_family.c.revoked_at)),
-            )
+        async def revoked_at(reader: Reader) -> int | None:
+            at: int | None = await reader.scalar(select(tables.grant.c.revoked_at))
+            return at
 
         assert await remove(first)
         assert await store.read(rows, tables.kv_entry) == 0
         still = await facts(world, "confluence")
         assert still is not None
         assert still.enabled
-        assert await store.read(revoked) == (None, None)
+        assert await store.read(revoked_at) is None
         heard: list[Change] = []
         store.feed.follow(heard.append)
         assert await remove(second)
-        assert None not in await store.read(revoked)
+        assert await store.read(revoked_at) is not None
         place = f"{world.site_id}/{world.development.id}"
         assert set(heard) == {
             Change(Kind.GRANT, grant),
-            Change(Kind.FAMILY, family),
             Change(Kind.INSTALLATION, place),
             Change(Kind.SWITCH, place),
         }
@@ -244,7 +241,7 @@ def test_deleting_an_environment_ends_all_that_hangs_on_it_and_says_so(
         await store.write(
             installations.set_switch, world.admin, world.site_id, world.development, True
         )
-        client, grant, family = await consent(world)
+        client, grant = await consent(world)
         heard: list[Change] = []
         store.feed.follow(heard.append)
         ended = await store.write(
@@ -260,7 +257,6 @@ def test_deleting_an_environment_ends_all_that_hangs_on_it_and_says_so(
             Change(Kind.SWITCH, place),
             Change(Kind.INTEGRATION, client),
             Change(Kind.GRANT, grant),
-            Change(Kind.FAMILY, family),
         }
         for table in (
             tables.version,

@@ -6,7 +6,7 @@ What an actor has no part in is told as not found, so that ids of other tenants 
 from __future__ import annotations
 
 from sallyport.model.directory import Actor, SiteRole
-from sallyport.model.registry import AppRole
+from sallyport.model.registry import PRODUCTION, AppRole
 from sallyport.store import authority
 from sallyport.store.engine import Reader
 from sallyport.vocab.errors import Reason, Refused
@@ -69,4 +69,15 @@ async def require_app_admin(reader: Reader, actor: Actor, app_id: str) -> None:
             Reason.NOT_ALLOWED,
             "Only an admin of this app may do this.",
             fix="Ask an admin of the app.",
+        )
+
+
+async def require_app_work(reader: Reader, actor: Actor, app_id: str, environment_key: str) -> None:
+    """App admins work on every environment, contributors on all but production."""
+    role = await require_app_part(reader, actor, app_id)
+    if role is not AppRole.ADMIN and environment_key == PRODUCTION:
+        raise Refused(
+            Reason.NOT_ALLOWED,
+            "Contributors work on every environment of an app except production.",
+            fix="Ask an admin of the app to do it.",
         )

@@ -30,6 +30,12 @@ def environment_type(key: str) -> EnvironmentType:
     }.get(key, EnvironmentType.DEVELOPMENT)
 
 
+def app_title(name: str, environment_key: str) -> str:
+    """An app's name as people see it: `People (STAGING)`, bare in production, contract (k)."""
+    kind = environment_type(environment_key)
+    return name if kind is EnvironmentType.PRODUCTION else f"{name} ({kind})"
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     id: str

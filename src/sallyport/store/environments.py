@@ -14,6 +14,7 @@ from sallyport.store import schema
 from sallyport.store.changes import Kind
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.facts import variable_purpose
+from sallyport.store.grants import end_grants
 from sallyport.store.locks import hold
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
@@ -84,7 +85,6 @@ async def delete_environment(tx: Tx, actor: Actor, environment: Environment) -> 
     """
     await hold(tx, schema.environment, environment.id, to_delete=True)
     installation, link = schema.installation.c, schema.integration_link.c
-    grant, family = schema.grant.c, schema.token_family.c
     ended = await tx.all(
         select(installation.id, installation.site_id, installation.product).where(
             installation.environment_id == environment.id
@@ -93,12 +93,7 @@ async def delete_environment(tx: Tx, actor: Actor, environment: Environment) -> 
     clients = await tx.all(
         select(link.client_id).where(link.environment_id == environment.id).distinct()
     )
-    grants = await tx.all(select(grant.id).where(grant.environment_id == environment.id))
-    families = await tx.all(
-        select(family.id)
-        .join(schema.grant, grant.id == family.grant_id)
-        .where(grant.environment_id == environment.id)
-    )
+    grants = await end_grants(tx, actor, schema.grant.c.environment_id == environment.id)
     await tx.run(delete(schema.environment).where(_ENVIRONMENT.id == environment.id))
     tx.changed(Kind.APP, environment.app_id)
     tx.changed(Kind.VERSION, environment.id)
@@ -106,20 +101,15 @@ async def delete_environment(tx: Tx, actor: Actor, environment: Environment) -> 
     for site_id in sorted({row.site_id for row in ended}):
         tx.changed(Kind.INSTALLATION, f"{site_id}/{environment.id}")
         tx.changed(Kind.SWITCH, f"{site_id}/{environment.id}")
-    for kind, rows in (
-        (Kind.INTEGRATION, clients),
-        (Kind.GRANT, grants),
-        (Kind.FAMILY, families),
-    ):
-        for row in rows:
-            tx.changed(kind, row[0])
+    for row in clients:
+        tx.changed(Kind.INTEGRATION, row.client_id)
     tx.audit(
         Event.ENVIRONMENT_DELETED,
         actor,
         app_id=environment.app_id,
         subject=environment.id,
         key=environment.key,
-        grants=len(grants),
+        grants=grants,
     )
     for row in ended:
         tx.audit(

@@ -10,6 +10,7 @@ from sallyport.store import schema
 from sallyport.store.changes import Kind
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Tx
+from sallyport.store.grants import end_grants
 from sallyport.store.installed import Installed, Switch, switch_of
 from sallyport.store.locks import hold
 from sallyport.store.versions import newest_version
@@ -133,7 +134,10 @@ async def remove_installation(tx: Tx, actor: Actor, installed: Installed) -> boo
                 _SWITCH.site_id == site_id, _SWITCH.environment_id == environment.id
             )
         )
-        await _end_grants(tx, actor, site_id, environment)
+        grant = schema.grant.c
+        await end_grants(
+            tx, actor, grant.site_id == site_id, grant.environment_id == environment.id
+        )
     tx.changed(Kind.INSTALLATION, f"{site_id}/{environment.id}")
     tx.changed(Kind.SWITCH, f"{site_id}/{environment.id}")
     tx.audit(
@@ -181,33 +185,3 @@ async def set_switch(
         environment=environment.key,
     )
     return Switch(enabled, tx.now, actor.account_id)
-
-
-async def _end_grants(tx: Tx, actor: Actor, site_id: str, environment: Environment) -> None:
-    grant, family = schema.grant.c, schema.token_family.c
-    here = and_(grant.site_id == site_id, grant.environment_id == environment.id)
-    families = await tx.run(
-        update(schema.token_family)
-        .where(family.revoked_at.is_(None), family.grant_id.in_(select(grant.id).where(here)))
-        .values(revoked_at=tx.now)
-        .returning(family.id)
-    )
-    for row in families.all():
-        tx.changed(Kind.FAMILY, row.id)
-    grants = await tx.run(
-        update(schema.grant)
-        .where(here, grant.revoked_at.is_(None))
-        .values(revoked_at=tx.now)
-        .returning(grant.id)
-    )
-    for row in grants.all():
-        tx.changed(Kind.GRANT, row.id)
-        tx.audit(
-            Event.GRANT_REVOKED,
-            actor,
-            site_id=site_id,
-            app_id=environment.app_id,
-            subject=row.id,
-            environment=environment.key,
-            cause="the app was uninstalled",
-        )
