@@ -5,3 +5,8 @@ contract section (f)): what is asked, in which order it is checked, how it is re
 the atomic verbs (`store`), what a token is (`tokens`), how people sign in or how pages look: those
 are handed in as `Pages`. Mounted by `app`.
 """
+
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.routes import build_routes
+
+__all__ = ["OAuth", "build_routes"]

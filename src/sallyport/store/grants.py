@@ -120,12 +120,6 @@ async def end_grant(tx: Tx, actor: Actor, grant_id: str) -> bool:
     return await end_grants(tx, actor, _grant.id == grant_id) == 1
 
 
-async def end_grants_at(tx: Tx, actor: Actor, environment_id: str, site_id: str | None) -> int:
-    """End every consent to an app environment, on one site or (None) on all; how many."""
-    here = () if site_id is None else (_grant.site_id == site_id,)
-    return await end_grants(tx, actor, _grant.environment_id == environment_id, *here)
-
-
 async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
     """End the live grants that match, audited one by one; how many.
 
@@ -151,7 +145,7 @@ async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
     return len(rows)
 
 
-async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event, **detail: Any) -> bool:
+async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event) -> bool:
     """End the tokens that descend from one code, and record why. False where they had ended."""
     ended = await tx.run(
         update(schema.token_family)
@@ -173,7 +167,6 @@ async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event, **detai
         app_id=grant.app_id if grant is not None else None,
         subject=family_id,
         client_id=grant.client_id if grant is not None else None,
-        **detail,
     )
     return True
 

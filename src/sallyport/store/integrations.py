@@ -205,7 +205,7 @@ async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -
 
     Raises `Refused` NOT_FOUND, or CONFLICT where two are live.
     """
-    await _lock(tx, client_id)
+    await hold_integration(tx, client_id)
     live = await tx.all(_live_secrets(client_id))
     if len(live) >= MOST_SECRETS:
         raise Refused(
@@ -221,7 +221,7 @@ async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -
 
 async def end_previous_secret(tx: Tx, actor: Actor, client_id: str) -> bool:
     """End the older of two live secrets. False where one alone is live. Raises `Refused`."""
-    await _lock(tx, client_id)
+    await hold_integration(tx, client_id)
     live = await tx.all(_live_secrets(client_id))
     if len(live) < MOST_SECRETS:
         return False
@@ -284,19 +284,22 @@ async def _write_link(tx: Tx, client_id: str, link: IntegrationLink) -> None:
     )
 
 
-async def _lock(tx: Tx, client_id: str) -> None:
-    """Let nobody else change this integration until the transaction ends."""
+async def hold_integration(tx: Tx, client_id: str) -> None:
+    """Let nobody else change this integration, or consent to it, until the transaction ends.
+
+    Raises `Refused` NOT_FOUND where there is none, or it was revoked.
+    """
     row = await tx.first(
         select(_integration.client_id)
         .where(_integration.client_id == client_id, _integration.revoked_at.is_(None))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if row is None:
         raise _not_found()
 
 
 async def _required(tx: Tx, client_id: str) -> Integration:
-    await _lock(tx, client_id)
+    await hold_integration(tx, client_id)
     found = await integration_by_client_id(tx, client_id)
     if found is None:
         raise _not_found()

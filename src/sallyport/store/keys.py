@@ -9,8 +9,8 @@ from sqlalchemy import insert, select
 from sallyport.model.directory import PLATFORM
 from sallyport.store import schema
 from sallyport.store.changes import Kind
+from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Reader, Tx
-from sallyport.store.upsert import insert_unless_there
 from sallyport.vocab.events import Event
 
 _FIRST_KEY = "first_signing_key"
@@ -31,7 +31,8 @@ def _purpose(kid: str) -> str:
 
 async def ensure_signing_key(tx: Tx, kid: str, private: bytes) -> bool:
     """Store the platform's first signing key; False where it has one, however many starts race."""
-    if not await insert_unless_there(tx, schema.platform, key=_FIRST_KEY, value=kid):
+    first = insert_into(tx, schema.platform).values(key=_FIRST_KEY, value=kid)
+    if (await tx.run(first.on_conflict_do_nothing())).rowcount == 0:
         return False
     await tx.run(
         insert(schema.signing_key).values(

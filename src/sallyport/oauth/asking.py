@@ -1,0 +1,268 @@
+"""An authorization request, checked from top to bottom.
+
+`STEPS` is the order. A refusal goes to the client's address only once `exact_redirect_uri` has
+said that the address is the client's; before that, and where only a person can mend it, it stops on
+a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sallyport.model.access import OFFLINE_ACCESS, Integration
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import (
+    INVALID_REQUEST,
+    INVALID_SCOPE,
+    UNSUPPORTED_RESPONSE_TYPE,
+)
+from sallyport.oauth.parameters import Parameters
+from sallyport.scopes.grammar import is_custom, split_namespaced
+from sallyport.store.consent import Offered, offered_environment
+from sallyport.store.integrations import integration_by_client_id
+from sallyport.tokens.policy import is_challenge
+from sallyport.vocab import ids
+
+KNOWN = frozenset(
+    {
+        "audience",
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "prompt",
+        "redirect_uri",
+        "request",
+        "request_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "sns",
+        "state",
+    }
+)
+PROMPTS = frozenset({"consent", "login", "none"})
+
+
+class Stop(Exception):
+    """A refusal. `title` None: it may go to the client's address; else it is a page's."""
+
+    def __init__(
+        self, error: str, description: str, *, title: str | None = None, fix: str | None = None
+    ) -> None:
+        super().__init__(description)
+        self.error = error
+        self.description = description
+        self.title = title
+        self.fix = fix
+
+
+@dataclass(slots=True)
+class Asking:
+    """What the steps have found out so far. Scopes are un-namespaced."""
+
+    parameters: Parameters
+    integration: Integration | None = None
+    redirect_uri: str | None = None
+    environment_id: str | None = None
+    offered: Offered | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def client(self) -> Integration:
+        assert self.integration is not None
+        return self.integration
+
+    @property
+    def asked(self) -> Offered:
+        assert self.offered is not None
+        return self.offered
+
+    def prompts(self) -> frozenset[str]:
+        return frozenset((self.parameters.get("prompt") or "").split())
+
+
+async def known_client(oauth: OAuth, asking: Asking) -> None:
+    """The client exists and was not revoked."""
+    client_id = asking.parameters.get("client_id")
+    if client_id is not None and ids.is_uuid(client_id):
+        asking.integration = await oauth.store.read(integration_by_client_id, client_id)
+    if asking.integration is None or asking.integration.revoked_at is not None:
+        raise Stop(
+            INVALID_REQUEST,
+            "The link that brought you here names no integration that exists on this platform.",
+            title="Unknown integration",
+            fix="Check client_id in the authorization URL. It must be there once.",
+        )
+
+
+async def exact_redirect_uri(_oauth: OAuth, asking: Asking) -> None:
+    """The redirect URI is, character by character, one that the client registered.
+
+    RFC 9700 section 2.1. It may be absent where one alone is registered.
+    """
+    registered = asking.client.redirect_uris
+    absent = "redirect_uri" not in asking.parameters.sent
+    given = registered[0] if absent and len(registered) == 1 else None
+    given = given or asking.parameters.get("redirect_uri")
+    if given is None or given not in registered:
+        raise Stop(
+            INVALID_REQUEST,
+            "The address that this request wants to go back to is not one of the integration's "
+            "callback URLs. You were not sent there.",
+            title="Wrong callback URL",
+            fix="Send redirect_uri once, exactly as it is registered in the developer console.",
+        )
+    asking.redirect_uri = given
+
+
+async def nothing_twice(_oauth: OAuth, asking: Asking) -> None:
+    """No parameter comes more than once (RFC 6749 section 3.1)."""
+    if asking.parameters.repeated:
+        names = ", ".join(sorted(asking.parameters.repeated))
+        raise Stop(INVALID_REQUEST, f"Sent more than once: {names}.")
+
+
+async def no_request_object(_oauth: OAuth, asking: Asking) -> None:
+    """Request objects are not taken; ignoring one would ignore what the client signed."""
+    for name in ("request", "request_uri"):
+        if asking.parameters.get(name) is not None:
+            raise Stop(f"{name}_not_supported", f"{name} is not supported here.")
+
+
+async def code_in_the_query(_oauth: OAuth, asking: Asking) -> None:
+    """The code flow alone, answered in the query (OAuth 2.1)."""
+    response_type = asking.parameters.get("response_type")
+    if response_type is None:
+        raise Stop(INVALID_REQUEST, "response_type is missing; it must be code.")
+    if response_type != "code":
+        raise Stop(UNSUPPORTED_RESPONSE_TYPE, "response_type must be code.")
+    if asking.parameters.get("response_mode") not in (None, "query"):
+        raise Stop(INVALID_REQUEST, "response_mode must be query, or absent.")
+
+
+async def our_audience(oauth: OAuth, asking: Asking) -> None:
+    """Tokens are for this platform, whatever clients of the vendor call it."""
+    audience = asking.parameters.get("audience")
+    if audience is None or audience.rstrip("/") == oauth.issuer or audience in oauth.audiences:
+        return
+    known = ", ".join(sorted(oauth.audiences | {oauth.issuer}))
+    raise Stop(INVALID_REQUEST, f"audience must be one of {known}, or absent.")
+
+
+async def s256_or_no_challenge(_oauth: OAuth, asking: Asking) -> None:
+    """PKCE by S256 alone (RFC 7636, RFC 9700 section 2.1.1).
+
+    Confidential clients may go without, since clients of the vendor send none.
+    """
+    challenge = asking.parameters.get("code_challenge")
+    method = asking.parameters.get("code_challenge_method")
+    sent = asking.parameters.sent
+    if "code_challenge" not in sent and "code_challenge_method" not in sent:
+        return
+    if method != "S256":
+        raise Stop(INVALID_REQUEST, "code_challenge_method must be S256.")
+    if challenge is None or not is_challenge(challenge):
+        raise Stop(
+            INVALID_REQUEST, "code_challenge must be 43 characters of base64url, without padding."
+        )
+
+
+async def known_prompt(_oauth: OAuth, asking: Asking) -> None:
+    """`prompt` is consent, login or none; none stands alone."""
+    prompts = asking.prompts()
+    if not prompts <= PROMPTS or ("none" in prompts and len(prompts) > 1):
+        raise Stop(INVALID_REQUEST, "prompt must be consent, login or none.")
+
+
+async def one_app(oauth: OAuth, asking: Asking) -> None:
+    """One app environment is meant: by `sns`, by namespaced scopes, or because there is one alone.
+
+    Contract section (f.2).
+    """
+    linked = {f"{each.app_id}.{each.environment_id}" for each in asking.client.links}
+    named = {prefix for prefix, _ in map(split_namespaced, _scopes(asking)) if prefix is not None}
+    sns = asking.parameters.get("sns")
+    if sns is not None:
+        named.add(sns)
+    if len(named) > 1:
+        raise Stop(INVALID_SCOPE, "sns and the scopes name more than one app environment.")
+    if not named and len(linked) > 1:
+        choices = "; ".join(f"sns={each}" for each in sorted(linked))
+        raise Stop(
+            INVALID_REQUEST,
+            f"{asking.client.name} is linked to {len(linked)} app environments, and this request "
+            "does not say which one it is about.",
+            title="Which app?",
+            fix=f"Add one of these to the authorization URL: {choices}",
+        )
+    namespace = next(iter(named or linked), None)
+    if namespace is None:
+        raise Stop(
+            INVALID_REQUEST,
+            f"{asking.client.name} is not linked to any app.",
+            title="Nothing to allow",
+            fix="Link the integration to an installed app in the developer console.",
+        )
+    if namespace not in linked:
+        raise Stop(
+            INVALID_REQUEST, "sns names an app environment that the integration is not linked to."
+        )
+    _app_id, _, environment_id = namespace.partition(".")
+    asking.offered = await oauth.store.read(offered_environment, environment_id)
+    if asking.offered is None:
+        raise Stop(INVALID_REQUEST, "The app environment that sns names was deleted.")
+
+
+async def scopes_of_the_links(_oauth: OAuth, asking: Asking) -> None:
+    """Every scope is one that the integration was given for this app; one at least is custom.
+
+    Contract section (f.2): a request without custom scopes asks for nothing that could be shown.
+    """
+    scopes = frozenset(split_namespaced(each)[1] for each in _scopes(asking))
+    if not any(is_custom(each) for each in scopes):
+        raise Stop(
+            INVALID_SCOPE,
+            "This app has not requested any supported scopes: the request names no custom scope.",
+            title="Nothing to allow",
+            fix="Add a scope such as read:employee:custom to the scope parameter.",
+        )
+    environment_id = asking.asked.environment.id
+    allowed = {OFFLINE_ACCESS}
+    for link in asking.client.links:
+        if link.environment_id == environment_id:
+            allowed |= link.scopes | link.product_scopes
+    unknown = sorted(scopes - allowed)
+    if unknown:
+        raise Stop(
+            INVALID_SCOPE,
+            f"The integration is not allowed to ask for: {', '.join(unknown)}.",
+            fix="Add them to the integration in the developer console.",
+        )
+    asking.scopes = scopes
+
+
+Step = Callable[[OAuth, Asking], Awaitable[None]]
+
+STEPS: tuple[Step, ...] = (
+    known_client,
+    exact_redirect_uri,
+    nothing_twice,
+    no_request_object,
+    code_in_the_query,
+    our_audience,
+    s256_or_no_challenge,
+    known_prompt,
+    one_app,
+    scopes_of_the_links,
+)
+
+
+async def check(oauth: OAuth, asking: Asking) -> None:
+    """Take a request through every step. Raises `Stop` at the first that refuses."""
+    for step in STEPS:
+        await step(oauth, asking)
+
+
+def _scopes(asking: Asking) -> list[str]:
+    return (asking.parameters.get("scope") or "").split()

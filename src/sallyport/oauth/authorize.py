@@ -1,0 +1,199 @@
+"""`/authorize`: GET shows the question, POST takes the answer (RFC 6749 section 4.1)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sallyport.model.consent import AuthorizeProblem
+from sallyport.model.directory import Account, Actor
+from sallyport.oauth.asking import KNOWN, Asking, Stop, check
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import ACCESS_DENIED, NO_STORE, plain
+from sallyport.oauth.parameters import Malformed, Parameters, read_query
+from sallyport.oauth.question import draw_question, sites_that_cover
+from sallyport.store.accounts import account_by_id
+from sallyport.store.consent import (
+    Consent,
+    ConsentSite,
+    consent_sites,
+    give_consent,
+    record_denial,
+)
+from sallyport.tokens.codes import new_code
+from sallyport.vocab.errors import Refused
+
+PATH = "/authorize"
+
+
+async def show(oauth: OAuth, request: Request) -> Response:
+    """Check the request, have the person sign in, ask."""
+    try:
+        asking = Asking(read_query(request, KNOWN))
+    except Malformed as problem:
+        return await _problem(oauth, request, "The link cannot be read", str(problem), None)
+    try:
+        await check(oauth, asking)
+        prompts = asking.prompts()
+        account = await oauth.pages.signed_in_account(request)
+        if "none" in prompts:
+            raise Stop(
+                "login_required" if account is None else "consent_required",
+                "prompt=none cannot be met: a person is asked each time.",
+            )
+        if account is None or "login" in prompts:
+            return await oauth.pages.sign_in(request, _return_to(asking))
+        sites = await _sites(oauth, asking, account)
+        owner = await oauth.store.read(account_by_id, asking.client.owner_id)
+        view = draw_question(asking, account, owner, sites)
+    except Stop as stop:
+        return await _stopped(oauth, request, asking, stop)
+    return await oauth.pages.consent(request, view)
+
+
+async def decide(oauth: OAuth, request: Request) -> Response:
+    """Check the form, then the whole request anew, then do as the person says."""
+    try:
+        form = await oauth.pages.verify_form(request)
+    except Refused as refused:
+        return await _refused(oauth, request, refused)
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    answer = dict(fields)
+    asking = Asking(Parameters(fields, KNOWN))
+    try:
+        await check(oauth, asking)
+        account = await oauth.pages.signed_in_account(request)
+        if account is None:
+            return await oauth.pages.sign_in(request, _return_to(asking))
+        sites = await _sites(oauth, asking, account)
+        site = next((each for each in sites if each.site.id == answer.get("site")), None)
+        actor = Actor(account.id, account.name, address=_address(request))
+        if answer.get("decision") != "allow":
+            await oauth.store.write(
+                record_denial,
+                actor,
+                asking.client.client_id,
+                asking.asked.environment,
+                site.site.id if site is not None else None,
+            )
+            raise Stop(ACCESS_DENIED, "The request was denied.")
+        if site is None:
+            raise Stop(
+                ACCESS_DENIED,
+                "No site was chosen, or it is not one that this can be allowed for.",
+                title="Choose a site",
+                fix="Go back, choose a site and press Allow.",
+            )
+        code = await _allow(oauth, asking, actor, site)
+    except Stop as stop:
+        return await _stopped(oauth, request, asking, stop)
+    except Refused as refused:
+        return await _refused(oauth, request, refused)
+    return _back(oauth, asking, {"code": code})
+
+
+async def _allow(oauth: OAuth, asking: Asking, actor: Actor, site: ConsentSite) -> str:
+    assert actor.account_id is not None
+    assert asking.redirect_uri is not None
+    code, digest = new_code()
+    given = await oauth.store.write(
+        give_consent,
+        actor,
+        Consent(
+            client_id=asking.client.client_id,
+            account_id=actor.account_id,
+            site_id=site.site.id,
+            environment_id=asking.asked.environment.id,
+            scopes=asking.scopes,
+            redirect_uri=asking.redirect_uri,
+            redirect_uri_sent="redirect_uri" in asking.parameters.sent,
+            code_challenge=asking.parameters.get("code_challenge"),
+        ),
+        digest,
+        oauth.policy.code_lifetime,
+    )
+    if not given:
+        raise Stop(
+            ACCESS_DENIED,
+            "The app, the integration or your membership changed while you decided.",
+            title="Something changed",
+            fix="Start again from the integration.",
+        )
+    return code
+
+
+async def _sites(oauth: OAuth, asking: Asking, account: Account) -> list[ConsentSite]:
+    """The sites that the account can allow this for; there is at least one. Raises `Stop`."""
+    offered = asking.asked
+    mine = await oauth.store.read(consent_sites, asking.client, offered.environment, account.id)
+    covering = sites_that_cover(asking, mine)
+    if covering:
+        return covering
+    if mine:
+        raise Stop(
+            ACCESS_DENIED,
+            "The integration may not ask for all of these scopes on any of your sites.",
+            title="Nothing to allow",
+            fix="Its developer can change the scopes for each site in the developer console.",
+        )
+    raise Stop(
+        ACCESS_DENIED,
+        f"{asking.client.name} works with {offered.app.name}, on sites where that app is "
+        f"installed. {account.email} is not a member of any of them.",
+        title="None of your sites",
+        fix="Sign in with another account, or ask an admin of the site to add you.",
+    )
+
+
+async def _stopped(oauth: OAuth, request: Request, asking: Asking, stop: Stop) -> Response:
+    if stop.title is not None or asking.redirect_uri is None:
+        title = stop.title or "The request cannot be carried out"
+        return await _problem(oauth, request, title, stop.description, stop.fix)
+    told = stop.description if stop.fix is None else f"{stop.description} {stop.fix}"
+    return _back(oauth, asking, {"error": stop.error, "error_description": plain(told)})
+
+
+async def _problem(
+    oauth: OAuth, request: Request, title: str, detail: str, fix: str | None
+) -> Response:
+    return await oauth.pages.problem(request, AuthorizeProblem(title, detail, fix, 400))
+
+
+async def _refused(oauth: OAuth, request: Request, refused: Refused) -> Response:
+    reason = refused.reason
+    problem = AuthorizeProblem(reason.title, refused.detail, refused.fix, reason.status)
+    return await oauth.pages.problem(request, problem)
+
+
+def _back(oauth: OAuth, asking: Asking, answer: dict[str, str]) -> Response:
+    """Send the browser to the client with the answer, `state` and `iss` (RFC 9207).
+
+    303, so that the form with the decision is not sent on (RFC 9700 section 4.12).
+    """
+    assert asking.redirect_uri is not None
+    state = asking.parameters.get("state")
+    if state is not None:
+        answer = {**answer, "state": state}
+    query = urlencode({**answer, "iss": oauth.issuer})
+    joint = "&" if "?" in asking.redirect_uri else "?"
+    return RedirectResponse(
+        f"{asking.redirect_uri}{joint}{query}",
+        status_code=303,
+        headers={**NO_STORE, "Referrer-Policy": "no-referrer"},
+    )
+
+
+def _return_to(asking: Asking) -> str:
+    """This request again; without `login`, which has been met when the person comes back."""
+    fields = dict(asking.parameters.pairs())
+    prompt = " ".join(sorted(asking.prompts() - {"login"}))
+    fields.pop("prompt", None)
+    if prompt:
+        fields["prompt"] = prompt
+    return f"{PATH}?{urlencode(fields)}"
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client is not None else None

@@ -1,0 +1,129 @@
+"""Parameters as they arrive: read once, bounded, with what came twice remembered.
+
+Empty values count as absent and unknown names are ignored (RFC 6749 sections 3.1 and 3.2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+
+from sallyport.oauth.errors import INVALID_REQUEST, OAuthError
+
+LARGEST_BODY = 32 * 1024
+LARGEST_QUERY = 16 * 1024
+MOST_FIELDS = 60
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+class Malformed(Exception):
+    """What arrived cannot be read as parameters. The text says why."""
+
+
+class Parameters:
+    """The parameters of one request. `sent` are the names that came, `repeated` those twice."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], known: frozenset[str]) -> None:
+        self._values: dict[str, str] = {}
+        self.repeated: set[str] = set()
+        for name, value in pairs:
+            if name not in known:
+                continue
+            if name in self._values:
+                self.repeated.add(name)
+            self._values[name] = value
+
+    def get(self, name: str) -> str | None:
+        """The value, None where it is absent, empty, or came more than once."""
+        if name in self.repeated:
+            return None
+        return self._values.get(name) or None
+
+    @property
+    def sent(self) -> frozenset[str]:
+        return frozenset(self._values)
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What is to be brought back unchanged; for requests in which nothing came twice."""
+        return tuple((name, value) for name, value in self._values.items() if value)
+
+
+def read_query(request: Request, known: frozenset[str]) -> Parameters:
+    """The parameters of the address. Raises `Malformed`."""
+    raw: bytes = request.scope["query_string"]
+    if len(raw) > LARGEST_QUERY:
+        raise Malformed(f"The query is longer than {LARGEST_QUERY} bytes.")
+    return Parameters(_read_form(raw), known)
+
+
+async def read_body(request: Request, known: frozenset[str]) -> Parameters:
+    """The parameters of the body, a form or JSON (contract section (f.3)). Raises `OAuthError`."""
+    if request.scope["query_string"]:
+        raise OAuthError(INVALID_REQUEST, "Send parameters in the body, not in the address.")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (FORM, JSON):
+        raise OAuthError(INVALID_REQUEST, f"Send the body as {FORM} or {JSON}.", status=415)
+    body = await _bounded_body(request)
+    try:
+        pairs = _read_form(body) if media_type == FORM else _read_json(body)
+    except Malformed as problem:
+        raise OAuthError(INVALID_REQUEST, str(problem)) from None
+    parameters = Parameters(pairs, known)
+    if parameters.repeated:
+        names = ", ".join(sorted(parameters.repeated))
+        raise OAuthError(INVALID_REQUEST, f"Sent more than once: {names}.")
+    return parameters
+
+
+async def _bounded_body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise OAuthError(
+                    INVALID_REQUEST, f"The body is larger than {LARGEST_BODY} bytes.", status=413
+                )
+    except ClientDisconnect:
+        raise OAuthError(INVALID_REQUEST, "The body broke off.") from None
+    return bytes(body)
+
+
+def _read_form(raw: bytes) -> list[tuple[str, str]]:
+    if not raw:
+        return []
+    try:
+        return parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )
+    except ValueError:
+        raise Malformed("The parameters are not well-formed, or too many.") from None
+
+
+def _read_json(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        # Every object becomes a list of its members, so that one that came twice shows.
+        members: Any = json.loads(raw.decode("utf-8"), object_pairs_hook=_Members)
+    except (ValueError, RecursionError):
+        raise Malformed("The body is not JSON.") from None
+    if not isinstance(members, _Members) or len(members) > MOST_FIELDS:
+        raise Malformed("The body must be one JSON object of strings.")
+    pairs = []
+    for name, value in members:
+        if not isinstance(value, str) or not value.isprintable():
+            raise Malformed("The body must be one JSON object of printable strings.")
+        pairs.append((name, value))
+    return pairs
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object, in order."""

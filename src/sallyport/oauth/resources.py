@@ -1,0 +1,90 @@
+"""`/oauth/token/accessible-resources`: which site a token is for, told from what is true now."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sallyport.model.access import VerifiedToken
+from sallyport.model.directory import Site
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import NO_STORE
+from sallyport.store.directory import site_by_id
+from sallyport.store.engine import Reader
+from sallyport.store.grants import family_by_id
+from sallyport.store.standing import standing_of
+from sallyport.tokens.access import scope_text, verify
+from sallyport.tokens.bearer import read_bearer
+from sallyport.vocab import problem
+from sallyport.vocab.errors import Reason, Refused
+
+
+async def accessible_resources(oauth: OAuth, request: Request) -> Response:
+    """One item, the site of the token's grant; none where the token can do nothing there now."""
+    try:
+        raw = read_bearer(request.headers.getlist("authorization"))
+        token = verify(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
+        found = await oauth.store.read(_reachable, token)
+    except Refused as refused:
+        return _refusal(oauth, refused)
+    items = []
+    if found is not None:
+        site, scopes = found
+        items.append(
+            {
+                "id": site.id,
+                "url": oauth.site_url(site),
+                "name": site.name,
+                "scopes": scope_text(token.namespace, scopes).split(),
+                "avatarUrl": _initial(site.name),
+            }
+        )
+    return JSONResponse(items, headers=NO_STORE)
+
+
+async def _reachable(reader: Reader, token: VerifiedToken) -> tuple[Site, frozenset[str]] | None:
+    """The site and the scopes that the token still has. Raises `Refused` for a dead token."""
+    family = await family_by_id(reader, token.family_id)
+    standing = await standing_of(reader, token.grant_id)
+    if family is None or family.revoked_at is not None:
+        raise _dead(Reason.TOKEN_REVOKED, "This token was revoked.")
+    if standing is None or standing.grant.revoked_at is not None:
+        raise _dead(Reason.GRANT_REVOKED, "The consent behind this token was ended.")
+    if not standing.integration_alive:
+        raise _dead(Reason.INTEGRATION_REVOKED, "The integration behind this token was ended.")
+    scopes = token.scopes & standing.allowed()
+    site = await site_by_id(reader, standing.grant.site_id)
+    if site is None or not standing.member or not scopes:
+        return None
+    return site, scopes
+
+
+def _dead(reason: Reason, detail: str) -> Refused:
+    return Refused(reason, detail, fix="Ask for consent again to get a new token.")
+
+
+def _refusal(oauth: OAuth, refused: Refused) -> Response:
+    """RFC 6750 section 3: no error code where no credentials came."""
+    challenge = f'Bearer resource_metadata="{oauth.issuer}/.well-known/oauth-protected-resource"'
+    if refused.reason is not Reason.TOKEN_MISSING:
+        challenge += ', error="invalid_token"'
+    return Response(
+        problem.encode(refused),
+        status_code=refused.reason.status,
+        media_type=problem.MEDIA_TYPE,
+        headers={**NO_STORE, "WWW-Authenticate": challenge},
+    )
+
+
+def _initial(name: str) -> str:
+    """An avatar that needs no file: the name's first letter, as a data URL."""
+    letter = escape(next((each for each in name if each.isalnum()), "S").upper())
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
+        '<rect width="24" height="24" rx="4" fill="#44546f"/><text x="12" y="17" fill="#fff" '
+        f'font-family="sans-serif" font-size="14" text-anchor="middle">{letter}</text></svg>'
+    )
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

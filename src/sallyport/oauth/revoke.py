@@ -1,0 +1,58 @@
+"""`/oauth/revoke` (RFC 7009): a client gives back a token, and all tokens of its family end."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sallyport.model.directory import Actor
+from sallyport.oauth import client_auth
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import (
+    INVALID_REQUEST,
+    NO_STORE,
+    UNAUTHORIZED_CLIENT,
+    OAuthError,
+    error_response,
+)
+from sallyport.oauth.parameters import read_body
+from sallyport.store.grants import end_family
+from sallyport.store.token_store import family_of_refresh
+from sallyport.tokens.access import authenticate
+from sallyport.vocab import ids
+from sallyport.vocab.errors import Refused
+from sallyport.vocab.events import Event
+
+KNOWN = client_auth.PARAMETERS | {"token", "token_type_hint"}
+
+
+async def revoke(oauth: OAuth, request: Request) -> Response:
+    """200 when the token is dead, also where it was unknown or dead before (section 2.2)."""
+    try:
+        parameters = await read_body(request, KNOWN)
+        client_id = await client_auth.authenticate_client(oauth, request, parameters)
+        token = parameters.get("token")
+        if token is None:
+            raise OAuthError(INVALID_REQUEST, "token is missing.")
+        found = await _family_of(oauth, token)
+        if found is not None:
+            family_id, owner = found
+            if owner != client_id:
+                raise OAuthError(UNAUTHORIZED_CLIENT, "The token belongs to another client.")
+            address = request.client.host if request.client is not None else None
+            actor = Actor(account_id=None, name=client_id, address=address)
+            await oauth.store.write(end_family, actor, family_id, Event.TOKEN_REVOKED)
+    except OAuthError as error:
+        return error_response(error)
+    return Response(status_code=200, headers=NO_STORE)
+
+
+async def _family_of(oauth: OAuth, token: str) -> tuple[str, str] | None:
+    """Family and client of a refresh or access token; the hint is not needed to tell them apart."""
+    if ids.is_well_formed(token, ids.REFRESH_TOKEN):
+        return await oauth.store.read(family_of_refresh, ids.digest(token))
+    try:
+        verified = authenticate(oauth.keys.ring, oauth.issuer, token)
+    except Refused:
+        return None
+    return verified.family_id, verified.client_id

@@ -1,0 +1,41 @@
+"""The endpoints and their addresses (design: fixed outside faces)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sallyport.oauth import authorize, metadata, resources, revoke, token
+from sallyport.oauth.deps import OAuth
+
+Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
+
+ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", authorize.PATH, authorize.show),
+    ("POST", authorize.PATH, authorize.decide),
+    ("POST", metadata.TOKEN, token.exchange_token),
+    ("POST", metadata.REVOKE, revoke.revoke),
+    ("GET", metadata.RESOURCES, resources.accessible_resources),
+    ("GET", metadata.JWKS, metadata.jwks),
+    ("GET", metadata.SERVER, metadata.authorization_server),
+    ("GET", metadata.RESOURCE, metadata.protected_resource),
+    ("GET", metadata.RESOURCE + "/{resource:path}", metadata.protected_resource),
+)
+
+
+def build_routes(oauth: OAuth) -> list[Route]:
+    """Every route of the authorization server, to be mounted at the root."""
+    return [
+        Route(path, _bound(endpoint, oauth), methods=[method])
+        for method, path, endpoint in ENDPOINTS
+    ]
+
+
+def _bound(endpoint: Endpoint, oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await endpoint(oauth, request)
+
+    return answer

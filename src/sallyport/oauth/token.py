@@ -1,0 +1,159 @@
+"""`/oauth/token`: codes and refresh tokens are exchanged, in one ordered list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
+from sallyport.oauth import client_auth
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import (
+    INVALID_REQUEST,
+    NO_STORE,
+    UNSUPPORTED_GRANT_TYPE,
+    OAuthError,
+    error_response,
+)
+from sallyport.oauth.parameters import Parameters, read_body
+from sallyport.scopes.grammar import split_namespaced
+from sallyport.tokens.access import mint, namespace_of, scope_text
+from sallyport.tokens.codes import Redeemed, redeem
+from sallyport.tokens.refresh import rotate
+from sallyport.vocab.clock import SECOND
+
+KNOWN = client_auth.PARAMETERS | {
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What the steps have found out so far."""
+
+    request: Request
+    parameters: Parameters | None = None
+    client_id: str = ""
+    grant: Grant | None = None
+    redeemed: Redeemed | None = None
+
+    def get(self, name: str) -> str | None:
+        assert self.parameters is not None
+        return self.parameters.get(name)
+
+    def need(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise OAuthError(INVALID_REQUEST, f"{name} is missing.")
+        return value
+
+    @property
+    def address(self) -> str | None:
+        return self.request.client.host if self.request.client is not None else None
+
+
+Grant = Callable[[OAuth, Exchange], Awaitable[Redeemed | Denial]]
+
+
+async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
+    """RFC 6749 section 4.1.3, RFC 7636 section 4.5."""
+    offer = CodeOffer(
+        client_id=exchange.client_id,
+        redirect_uri=exchange.get("redirect_uri"),
+        code_verifier=exchange.get("code_verifier"),
+    )
+    code = exchange.need("code")
+    return await redeem(oauth.store, oauth.policy, code, offer, exchange.address)
+
+
+async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
+    """RFC 6749 section 6."""
+    asked = exchange.get("scope")
+    scopes = frozenset(split_namespaced(each)[1] for each in asked.split()) if asked else None
+    offer = RefreshOffer(client_id=exchange.client_id, scopes=scopes)
+    token = exchange.need("refresh_token")
+    return await rotate(oauth.store, oauth.policy, token, offer, exchange.address)
+
+
+GRANTS: dict[str, Grant] = {
+    "authorization_code": code_grant,
+    "refresh_token": refresh_grant,
+}
+
+
+async def body_read_once(_oauth: OAuth, exchange: Exchange) -> None:
+    """The body is parsed here and nowhere else; nothing may come twice in it."""
+    exchange.parameters = await read_body(exchange.request, KNOWN)
+
+
+async def client_authenticated(oauth: OAuth, exchange: Exchange) -> None:
+    """The client is who it says, before anything is done with what it presents."""
+    assert exchange.parameters is not None
+    exchange.client_id = await client_auth.authenticate_client(
+        oauth, exchange.request, exchange.parameters
+    )
+
+
+async def grant_type_known(_oauth: OAuth, exchange: Exchange) -> None:
+    """One of `GRANTS`."""
+    exchange.grant = GRANTS.get(exchange.need("grant_type"))
+    if exchange.grant is None:
+        raise OAuthError(UNSUPPORTED_GRANT_TYPE, f"grant_type must be {' or '.join(GRANTS)}.")
+
+
+async def consumed_and_issued(oauth: OAuth, exchange: Exchange) -> None:
+    """One transaction consumes, issues and audits."""
+    assert exchange.grant is not None
+    outcome = await exchange.grant(oauth, exchange)
+    if isinstance(outcome, Denial):
+        raise OAuthError(outcome.error, outcome.why)
+    exchange.redeemed = outcome
+
+
+Step = Callable[[OAuth, Exchange], Awaitable[None]]
+
+STEPS: tuple[Step, ...] = (
+    body_read_once,
+    client_authenticated,
+    grant_type_known,
+    consumed_and_issued,
+)
+
+
+async def exchange_token(oauth: OAuth, request: Request) -> Response:
+    """Take a token request through every step; answer with tokens or with the refusal."""
+    exchange = Exchange(request)
+    try:
+        for step in STEPS:
+            await step(oauth, exchange)
+    except OAuthError as error:
+        return error_response(error)
+    assert exchange.redeemed is not None
+    return _tokens(oauth, exchange.redeemed)
+
+
+def _tokens(oauth: OAuth, redeemed: Redeemed) -> Response:
+    """The token response, contract section (f.3), RFC 6749 section 5.1."""
+    issue = redeemed.issue
+    now = oauth.store.clock.now()
+    expires_at = oauth.policy.access_expires_at(issue.family_expires_at, now)
+    token = mint(
+        oauth.keys.ring, oauth.issuer, issue.grant, issue.family_id, issue.scopes, now, expires_at
+    )
+    body = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": (expires_at - now) // SECOND,
+        "scope": scope_text(namespace_of(issue.grant), issue.scopes),
+    }
+    if redeemed.refresh_token is not None:
+        body["refresh_token"] = redeemed.refresh_token
+    return JSONResponse(body, headers=NO_STORE)

@@ -1,0 +1,173 @@
+"""Consent: which sites an account can allow a request for, and the verb that records a yes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert
+
+from sallyport.model.access import OFFLINE_ACCESS, Integration, IntegrationLink
+from sallyport.model.directory import Actor, Site
+from sallyport.model.registry import App, CustomScope, Environment
+from sallyport.store import schema
+from sallyport.store.apps import app_by_id
+from sallyport.store.authority import site_role
+from sallyport.store.engine import Reader, Tx
+from sallyport.store.environments import environment_by_id, scopes_of
+from sallyport.store.grants import add_to_grant
+from sallyport.store.installed import installations_seen_by
+from sallyport.store.integrations import hold_integration, integration_by_client_id
+from sallyport.store.lists import write_names
+from sallyport.store.versions import manifests
+from sallyport.vocab.events import Event
+
+_MOST_PRODUCTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An app environment as a consent page names it; `scopes` as registered, by name."""
+
+    app: App
+    environment: Environment
+    scopes: dict[str, CustomScope]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentSite:
+    """A site where the account is a member, the app is installed and the integration is linked.
+
+    `manifests` are those of the versions that run there, as JSON text.
+    """
+
+    site: Site
+    link: IntegrationLink
+    manifests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What an account said yes to. Scopes are un-namespaced."""
+
+    client_id: str
+    account_id: str
+    site_id: str
+    environment_id: str
+    scopes: frozenset[str]
+    redirect_uri: str
+    redirect_uri_sent: bool
+    code_challenge: str | None
+
+
+async def offered_environment(reader: Reader, environment_id: str) -> Offered | None:
+    """The app environment with its scopes; None where there is none."""
+    environment = await environment_by_id(reader, environment_id)
+    app = await app_by_id(reader, environment.app_id) if environment is not None else None
+    if environment is None or app is None:
+        return None
+    scopes = {each.name: each for each in await scopes_of(reader, environment_id)}
+    return Offered(app, environment, scopes)
+
+
+async def consent_sites(
+    reader: Reader, integration: Integration, environment: Environment, account_id: str
+) -> list[ConsentSite]:
+    """The sites that the account can allow this integration for, by host."""
+    sites = []
+    for link in integration.links:
+        if link.environment_id != environment.id:
+            continue
+        found = await _consent_site(reader, link, environment, account_id)
+        if found is not None:
+            sites.append(found)
+    return sorted(sites, key=lambda each: each.site.host)
+
+
+async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, lifetime: int) -> bool:
+    """Record a yes and store the code that carries it, for `lifetime` milliseconds.
+
+    False, and nothing is written, where membership, installation, link or redirect URI have gone
+    since the page was drawn. Raises `Refused` where the integration was revoked.
+    """
+    await hold_integration(tx, consent.client_id)
+    integration = await integration_by_client_id(tx, consent.client_id)
+    environment = await environment_by_id(tx, consent.environment_id)
+    if integration is None or environment is None:
+        return False
+    link = next((each for each in integration.links if _is_for(each, consent)), None)
+    if link is None or consent.redirect_uri not in integration.redirect_uris:
+        return False
+    if not consent.scopes <= link.scopes | link.product_scopes | {OFFLINE_ACCESS}:
+        return False
+    if await _consent_site(tx, link, environment, consent.account_id) is None:
+        return False
+    grant_id = await add_to_grant(
+        tx,
+        consent.client_id,
+        consent.account_id,
+        consent.site_id,
+        consent.environment_id,
+        consent.scopes,
+    )
+    await tx.run(
+        insert(schema.authorization_code).values(
+            digest=digest,
+            grant_id=grant_id,
+            client_id=consent.client_id,
+            scopes=write_names(consent.scopes),
+            redirect_uri=consent.redirect_uri,
+            redirect_uri_sent=consent.redirect_uri_sent,
+            code_challenge=consent.code_challenge,
+            expires_at=tx.now + lifetime,
+            consumed_at=None,
+            family_id=None,
+        )
+    )
+    tx.audit(
+        Event.CONSENT_GIVEN,
+        actor,
+        site_id=consent.site_id,
+        app_id=environment.app_id,
+        subject=grant_id,
+        client_id=consent.client_id,
+        environment_id=consent.environment_id,
+        scopes=sorted(consent.scopes),
+    )
+    return True
+
+
+async def record_denial(
+    tx: Tx, actor: Actor, client_id: str, environment: Environment, site_id: str | None
+) -> None:
+    """Remember that an account said no."""
+    tx.audit(
+        Event.CONSENT_DENIED,
+        actor,
+        site_id=site_id,
+        app_id=environment.app_id,
+        subject=client_id,
+        environment_id=environment.id,
+    )
+
+
+async def _consent_site(
+    reader: Reader, link: IntegrationLink, environment: Environment, account_id: str
+) -> ConsentSite | None:
+    if await site_role(reader, account_id, link.site_id) is None:
+        return None
+    installed = await installations_seen_by(
+        reader,
+        None,
+        app_id=environment.app_id,
+        environment=environment.key,
+        site=link.site_id,
+        limit=_MOST_PRODUCTS,
+    )
+    if not installed:
+        return None
+    texts = await manifests(reader, {each.version_id for each in installed})
+    return ConsentSite(installed[0].site, link, tuple(texts[each] for each in sorted(texts)))
+
+
+def _is_for(link: IntegrationLink, consent: Consent) -> bool:
+    return (link.site_id, link.environment_id) == (consent.site_id, consent.environment_id)
