@@ -1,0 +1,81 @@
+"""Deployments: `/apps/{app_id}/environments/{environment}/deployments`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from sallyport.control.deploy import VersionLine, as_member, deploy, list_versions
+from sallyport.vocab.clock import iso
+from sallyport.vocab.errors import Reason, Refused
+from sallyport.web.api.base import ActorDep, ServicesDep
+
+router = APIRouter(
+    prefix="/apps/{app_id}/environments/{environment}/deployments", tags=["deployments"]
+)
+
+_ZIP = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("", status_code=201, openapi_extra=_ZIP)
+async def create_deployment(
+    app_id: str,
+    environment: str,
+    request: Request,
+    actor: ActorDep,
+    services: ServicesDep,
+    tag: str | None = None,
+    approve: Annotated[list[str] | None, Query()] = None,
+) -> dict[str, Any]:
+    """Deploy the app folder in the body, a zip with manifest.yml at its root."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/zip":
+        raise Refused(
+            Reason.MEDIA_TYPE_UNSUPPORTED,
+            "A deployment is a zip archive.",
+            fix="Send the archive with Content-Type: application/zip.",
+        )
+    done = await deploy(
+        services,
+        actor,
+        app_id,
+        environment,
+        await request.body(),
+        tag=tag,
+        approve=approve or (),
+    )
+    return {
+        "version": done.version.number,
+        "major": done.is_major,
+        "version_id": done.version.id,
+        "environment_id": done.environment.id,
+        "bundle": done.version.bundle,
+        "tag": done.version.tag,
+        "warnings": [as_member(each) for each in done.warnings],
+    }
+
+
+@router.get("")
+async def list_deployments(
+    app_id: str, environment: str, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """The newest versions of the environment, newest first."""
+    found = await list_versions(services, actor, app_id, environment)
+    return {"items": [_line(each) for each in found]}
+
+
+def _line(line: VersionLine) -> dict[str, Any]:
+    return {
+        "version": line.number,
+        "version_id": line.id,
+        "tag": line.tag,
+        "created_at": iso(line.created_at),
+        "created_by": line.created_by,
+        "bundle": line.bundle,
+        "live": line.live,
+    }
