@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sallyport.control.attempts import Attempts
 from sallyport.model.directory import Site
 from sallyport.store.engine import Store
 
@@ -19,6 +20,7 @@ class Services:
     public_url: str
     bundles: Path
     stop_installation: Callable[[str], Awaitable[None]]
+    attempts: Attempts = field(default_factory=Attempts)
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

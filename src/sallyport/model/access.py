@@ -74,6 +74,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiToken:
+    """An account's key to the control API, as listed; the key itself is never stored."""
+
+    id: str
+    account_id: str
+    label: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedToken:
     """The claims of an access token whose signature, type, issuer, audience and times were checked.
 

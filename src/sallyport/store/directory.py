@@ -1,0 +1,239 @@
+"""Customers: organizations, products, sites, who is a member or an admin where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select
+
+from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
+from sallyport.store import schema
+from sallyport.store.accounts import account_columns, account_of_row
+from sallyport.store.changes import Kind
+from sallyport.store.dialect import insert_into
+from sallyport.store.engine import Reader, Tx
+from sallyport.vocab.ids import new_id
+
+_organization, _product = schema.organization.c, schema.product.c
+_site, _site_product = schema.site.c, schema.site_product.c
+_membership, _org_admin = schema.membership.c, schema.organization_admin.c
+
+# ---- organizations and products
+
+
+async def add_organization(tx: Tx, name: str) -> Organization:
+    """A new organization; names need not differ."""
+    organization = Organization(new_id(), name, tx.now)
+    await tx.run(
+        insert(schema.organization).values(
+            id=organization.id, name=name, created_at=organization.created_at
+        )
+    )
+    return organization
+
+
+async def organization_by_id(reader: Reader, organization_id: str) -> Organization | None:
+    row = await reader.first(select(schema.organization).where(_organization.id == organization_id))
+    return Organization(row.id, row.name, row.created_at) if row is not None else None
+
+
+async def all_organizations(reader: Reader) -> tuple[Organization, ...]:
+    rows = await reader.all(
+        select(schema.organization).order_by(_organization.name, _organization.id)
+    )
+    return tuple(Organization(row.id, row.name, row.created_at) for row in rows)
+
+
+async def add_product(tx: Tx, key: str, name: str) -> Product | None:
+    """Declare a product; None where the key is taken."""
+    done = await tx.run(
+        insert_into(tx, schema.product)
+        .values(key=key, name=name)
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    return Product(key, name) if done.rowcount == 1 else None
+
+
+async def all_products(reader: Reader) -> tuple[Product, ...]:
+    rows = await reader.all(select(schema.product).order_by(_product.key))
+    return tuple(Product(row.key, row.name) for row in rows)
+
+
+# ---- sites
+
+
+async def add_site(
+    tx: Tx, organization_id: str, host: str, name: str, products: Sequence[str]
+) -> Site | None:
+    """A new site of an organization, on declared products; None where the host is taken."""
+    site = Site(new_id(), organization_id, host, name, tuple(sorted(set(products))), tx.now)
+    done = await tx.run(
+        insert_into(tx, schema.site)
+        .values(
+            id=site.id,
+            organization_id=organization_id,
+            host=host,
+            name=name,
+            created_at=site.created_at,
+        )
+        .on_conflict_do_nothing(index_elements=["host"])
+    )
+    if done.rowcount != 1:
+        return None
+    for product in site.products:
+        await tx.run(insert(schema.site_product).values(site_id=site.id, product=product))
+    tx.changed(Kind.SITE, site.id)
+    return site
+
+
+async def site_by_id(reader: Reader, site_id: str) -> Site | None:
+    """The site with this cloud id."""
+    return next(iter(await _sites(reader, _site.id == site_id)), None)
+
+
+async def site_by_host(reader: Reader, host: str) -> Site | None:
+    """The site with this host, given in lower case and without a port."""
+    return next(iter(await _sites(reader, _site.host == host)), None)
+
+
+async def all_sites(reader: Reader) -> tuple[Site, ...]:
+    return await _sites(reader, None)
+
+
+async def sites_of(reader: Reader, account_id: str) -> tuple[tuple[Site, SiteRole], ...]:
+    """The sites that the account belongs to, by itself or as an admin of the organization."""
+    member = exists().where(_membership.site_id == _site.id, _membership.account_id == account_id)
+    org_admin = exists().where(
+        _org_admin.organization_id == _site.organization_id, _org_admin.account_id == account_id
+    )
+    sites = await _sites(reader, or_(member, org_admin))
+    roles = {
+        row.site_id: SiteRole(row.role)
+        for row in await reader.all(
+            select(_membership.site_id, _membership.role).where(
+                _membership.account_id == account_id
+            )
+        )
+    }
+    organizations = {
+        row.organization_id
+        for row in await reader.all(
+            select(_org_admin.organization_id).where(_org_admin.account_id == account_id)
+        )
+    }
+    return tuple(
+        (site, SiteRole.ADMIN if site.organization_id in organizations else roles[site.id])
+        for site in sites
+    )
+
+
+async def _sites(reader: Reader, condition: ColumnElement[bool] | None) -> tuple[Site, ...]:
+    statement = (
+        select(schema.site, _site_product.product)
+        .outerjoin(schema.site_product, _site_product.site_id == _site.id)
+        .order_by(_site.host, _site_product.product)
+    )
+    if condition is not None:
+        statement = statement.where(condition)
+    sites: dict[str, Row[Any]] = {}
+    products: defaultdict[str, list[str]] = defaultdict(list)
+    for row in await reader.all(statement):
+        sites.setdefault(row.id, row)
+        if row.product is not None:
+            products[row.id].append(row.product)
+    return tuple(
+        Site(
+            row.id,
+            row.organization_id,
+            row.host,
+            row.name,
+            tuple(products[row.id]),
+            row.created_at,
+        )
+        for row in sites.values()
+    )
+
+
+# ---- who belongs where
+
+
+async def members_of(reader: Reader, site_id: str) -> tuple[tuple[Account, SiteRole], ...]:
+    """The accounts that are members of the site by themselves, by email."""
+    rows = await reader.all(
+        select(*account_columns(), _membership.role)
+        .join(schema.membership, _membership.account_id == schema.account.c.id)
+        .where(_membership.site_id == site_id)
+        .order_by(schema.account.c.email)
+    )
+    return tuple((account_of_row(row), SiteRole(row.role)) for row in rows)
+
+
+async def set_membership(tx: Tx, account_id: str, site_id: str, role: SiteRole) -> None:
+    """Make the account a member of the site with this role, whatever it was there before."""
+    statement = insert_into(tx, schema.membership).values(
+        account_id=account_id, site_id=site_id, role=role.value, created_at=tx.now
+    )
+    await tx.run(
+        statement.on_conflict_do_update(
+            index_elements=["account_id", "site_id"], set_={"role": role.value}
+        )
+    )
+    tx.changed(Kind.MEMBERSHIP, f"{account_id}/{site_id}")
+
+
+async def end_membership(tx: Tx, account_id: str, site_id: str) -> bool:
+    """False where there was none."""
+    done = await tx.run(
+        delete(schema.membership).where(
+            _membership.account_id == account_id, _membership.site_id == site_id
+        )
+    )
+    if done.rowcount == 1:
+        tx.changed(Kind.MEMBERSHIP, f"{account_id}/{site_id}")
+    return done.rowcount == 1
+
+
+async def org_admins_of(reader: Reader, organization_id: str) -> tuple[Account, ...]:
+    rows = await reader.all(
+        select(*account_columns())
+        .join(schema.organization_admin, _org_admin.account_id == schema.account.c.id)
+        .where(_org_admin.organization_id == organization_id)
+        .order_by(schema.account.c.email)
+    )
+    return tuple(account_of_row(row) for row in rows)
+
+
+async def set_org_admin(tx: Tx, account_id: str, organization_id: str) -> bool:
+    """False where the account was an admin of the organization already."""
+    done = await tx.run(
+        insert_into(tx, schema.organization_admin)
+        .values(account_id=account_id, organization_id=organization_id, created_at=tx.now)
+        .on_conflict_do_nothing(index_elements=["account_id", "organization_id"])
+    )
+    if done.rowcount == 1:
+        await _role_changed_everywhere(tx, account_id, organization_id)
+    return done.rowcount == 1
+
+
+async def end_org_admin(tx: Tx, account_id: str, organization_id: str) -> bool:
+    """False where the account was no admin of the organization."""
+    done = await tx.run(
+        delete(schema.organization_admin).where(
+            and_(
+                _org_admin.account_id == account_id,
+                _org_admin.organization_id == organization_id,
+            )
+        )
+    )
+    if done.rowcount == 1:
+        await _role_changed_everywhere(tx, account_id, organization_id)
+    return done.rowcount == 1
+
+
+async def _role_changed_everywhere(tx: Tx, account_id: str, organization_id: str) -> None:
+    """An admin of an organization has a role on each of its sites."""
+    rows = await tx.all(select(_site.id).where(_site.organization_id == organization_id))
+    for row in rows:
+        tx.changed(Kind.MEMBERSHIP, f"{account_id}/{row.id}")
