@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from demo_world import Demo, demo_on
 from sallyport.store.engine import Store, open_store
 from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
@@ -71,3 +72,17 @@ def with_store(
         return asyncio.run(go())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A running demo that every test shares; whoever turns something off turns it on again."""
+    with demo_on(tmp_path_factory.mktemp("demo") / "data") as made:
+        yield made
+
+
+@pytest.fixture
+def own_demo(tmp_path: Path) -> Iterator[Demo]:
+    """A running demo for one test, which may break it."""
+    with demo_on(tmp_path / "data") as made:
+        yield made

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sallyport.control.authority import require_app_part, require_site_admin
+from sallyport.control.authority import require_app_part
+from sallyport.control.places import environment_named, site_of_admin
 from sallyport.control.services import Services
 from sallyport.model.decision import GATES, DecisionRecord, Gate, LogLine
 from sallyport.model.directory import Actor, SiteRole
 from sallyport.model.registry import PRODUCTION
 from sallyport.store import authority, records
 from sallyport.store.engine import Reader
-from sallyport.store.environments import environment_by_key
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.vocab.errors import Reason, Refused
 
@@ -77,14 +77,17 @@ async def _may_see(reader: Reader, actor: Actor, record: DecisionRecord) -> bool
 
 
 async def decisions_of_site(
-    services: Services, actor: Actor, site_id: str, *, refused_only: bool, limit: int
+    services: Services, actor: Actor, site: str, *, refused_only: bool, limit: int
 ) -> list[DecisionRecord]:
-    """The newest decisions about calls to a site, for its admins. Raises `Refused`."""
+    """The newest decisions about calls to a site (cloud id or host), for its admins.
+
+    Raises `Refused`.
+    """
 
     async def ask(reader: Reader) -> list[DecisionRecord]:
-        await require_site_admin(reader, actor, site_id)
+        found = await site_of_admin(reader, actor, site)
         return await records.decisions_of_site(
-            reader, site_id, refused_only=refused_only, limit=min(limit, MOST_ROWS)
+            reader, found.id, refused_only=refused_only, limit=min(limit, MOST_ROWS)
         )
 
     return await services.store.read(ask)
@@ -109,14 +112,7 @@ async def app_logs(
 
     async def ask(reader: Reader) -> list[LogLine]:
         await require_app_part(reader, actor, app_id)
-        environment = await environment_by_key(reader, app_id, environment_key)
-        if environment is None:
-            raise Refused(
-                Reason.NOT_FOUND,
-                f"Environment with name {environment_key} not defined.",
-                fix=f"Create this environment with sallyport environments create "
-                f"-e {environment_key} before proceeding.",
-            )
+        environment = await environment_named(reader, app_id, environment_key)
         if environment.key == PRODUCTION and invocation is None and trace is None:
             raise Refused(
                 Reason.NOT_ALLOWED,

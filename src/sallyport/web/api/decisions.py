@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from sallyport.control.records import MOST_ROWS, Explained, decisions_of_site, explain, walked
-from sallyport.control.sites import find_site
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
 
@@ -29,8 +28,7 @@ async def list_decisions(
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
 ) -> dict[str, Any]:
     """The newest decisions about calls to a site, for its admins."""
-    found = await find_site(services, actor, site)
-    records = await decisions_of_site(services, actor, found.id, refused_only=refused, limit=limit)
+    records = await decisions_of_site(services, actor, site, refused_only=refused, limit=limit)
     return {"items": [_decision(Explained(each, walked(each.gate))) for each in records]}
 
 

@@ -1,0 +1,117 @@
+"""A stale read never becomes a fact."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sallyport.gateway.facts import ANY, Facts, Lacking, Loaded, Source
+from sallyport.store.changes import Change, Feed, Kind
+from sallyport.store.engine import Store
+
+
+class FeedOnly:
+    """What `Facts` uses of a store besides handing it to sources."""
+
+    def __init__(self) -> None:
+        self.feed = Feed()
+
+
+def make(bound: int = 100) -> tuple[Facts, Feed]:
+    store: Any = FeedOnly()
+    return Facts(store, bound), store.feed
+
+
+def counting(tags: tuple[Change, ...]) -> tuple[Source[str, int], list[str]]:
+    asked: list[str] = []
+
+    async def load(_store: Store, key: str) -> Loaded[int]:
+        asked.append(key)
+        return Loaded(len(asked), tags)
+
+    return Source("test", load), asked
+
+
+async def fetch(facts: Facts, source: Source[str, int], key: str = "a") -> int:
+    try:
+        return facts.get(source, key)
+    except Lacking as lacking:
+        await facts.load(lacking)
+    return facts.get(source, key)
+
+
+def test_a_fact_is_loaded_once_and_dropped_by_its_change() -> None:
+    async def scenario() -> None:
+        facts, feed = make()
+        source, asked = counting((Change(Kind.GRANT, "g"),))
+        assert [await fetch(facts, source), await fetch(facts, source)] == [1, 1]
+        feed.publish([Change(Kind.GRANT, "other")])
+        assert await fetch(facts, source) == 1
+        feed.publish([Change(Kind.GRANT, "g")])
+        with pytest.raises(Lacking):
+            facts.get(source, "a")
+        assert await fetch(facts, source) == 2
+        assert asked == ["a", "a"]
+
+    asyncio.run(scenario())
+
+
+def test_any_key_of_a_kind_drops_a_fact_that_depends_on_all() -> None:
+    async def scenario() -> None:
+        facts, feed = make()
+        source, _ = counting((Change(Kind.SITE, ANY),))
+        assert await fetch(facts, source) == 1
+        feed.publish([Change(Kind.SITE, "whichever")])
+        assert await fetch(facts, source) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_load_that_a_change_overtook_is_done_again() -> None:
+    async def scenario() -> None:
+        facts, feed = make()
+        reads: list[str] = []
+        truth = "on"
+        reading = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def load(_store: Store, _key: str) -> Loaded[str]:
+            seen = truth
+            reads.append(seen)
+            reading.set()
+            await go_on.wait()
+            return Loaded(seen, (Change(Kind.SWITCH, "s"),))
+
+        source = Source("switch", load)
+        loading = asyncio.create_task(facts.load(Lacking(source, "a")))
+        await reading.wait()
+        truth = "off"
+        feed.publish([Change(Kind.SWITCH, "s")])
+        go_on.set()
+        await loading
+        assert reads == ["on", "off"]
+        assert facts.get(source, "a") == "off"
+
+    asyncio.run(scenario())
+
+
+def test_facts_are_bounded_and_leave_nothing_behind() -> None:
+    async def scenario() -> None:
+        facts, feed = make(bound=10)
+
+        async def load(_store: Store, key: str) -> Loaded[str]:
+            return Loaded(key, (Change(Kind.GRANT, key),))
+
+        source = Source("test", load)
+        for n in range(1000):
+            await facts.load(Lacking(source, str(n)))
+        assert len(facts) == 10
+        assert len(facts._by_tag) == 10
+        for n in range(1000):
+            feed.publish([Change(Kind.GRANT, str(n))])
+        assert len(facts) == 0
+        assert facts._by_tag == {}
+
+    asyncio.run(scenario())
