@@ -128,7 +128,7 @@ def check_value(raw: bytes) -> str:
         raise _refused("MAX_SIZE", "A value is at most 240 KiB of JSON", 413)
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # The request around it was readable: what is wrong is a number, a text or the depth.
         raise _refused("INVALID_VALUE", "The value is not JSON that can be stored") from None
     if _depth(value) > DEEPEST_VALUE:

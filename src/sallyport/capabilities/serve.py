@@ -48,7 +48,7 @@ class Capabilities:
             body = await capability(self._store, installation_id, request.path, request.body)
         except CapabilityRefused as refused:
             return _reply(refused.status, {"code": refused.code, "message": refused.message})
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _reply(
                 400, {"code": "INVALID_REQUEST", "message": "The request is not readable"}
             )

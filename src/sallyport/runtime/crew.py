@@ -64,7 +64,11 @@ class Crew:
     def submit(self, call: Invocation, done: Done) -> None:
         """Run the call in a free worker, or let it wait for one."""
         if self._free:
-            self._free.pop().run(call, done)
+            failure = self._free[-1].zygote.failure_of(call.handler)
+            if failure is None:
+                self._free.pop().run(call, done)
+            else:
+                self._fail_import(self._free[-1].zygote, call, done, failure)
             return
         limits = self._pool.limits
         if len(self._queue) >= limits.queue_per_installation:
@@ -99,7 +103,6 @@ class Crew:
 
     def dismiss(self, worker: Worker, reason: str) -> None:
         """End a free worker."""
-        self._free.remove(worker)
         worker.kill(reason)
 
     def refuse_waiting(self, reason: str) -> None:
@@ -109,7 +112,6 @@ class Crew:
 
     def kill(self, reason: str) -> None:
         """End every worker, calls and all."""
-        self._free.clear()
         for worker in (*self.workers, *self._unready):
             worker.kill(reason)
 
@@ -123,6 +125,7 @@ class Crew:
 
     def worker_free(self, worker: Worker) -> None:
         self.used_at = worker.free_since = self._pool.loop.time()
+        self._fail_unimportable(worker.zygote)
         if self._queue:
             waiting = self._queue.popleft()
             waiting.timer.cancel()
@@ -131,10 +134,13 @@ class Crew:
         self._free.append(worker)
         self._pool.place_free(self)
 
-    def worker_gone(self, worker: Worker, reason: str) -> None:
-        self.workers.discard(worker)
+    def worker_ending(self, worker: Worker) -> None:
         if worker in self._free:
             self._free.remove(worker)
+
+    def worker_gone(self, worker: Worker, reason: str) -> None:
+        self.worker_ending(worker)
+        self.workers.discard(worker)
         if worker in self._unready:
             self._unready.discard(worker)
             self._start_failed(f"The worker did not start: {reason}")
@@ -167,22 +173,26 @@ class Crew:
                 failure = zygote.failure_of(waiting.call.handler)
                 if failure is not None:
                     self._queue.remove(waiting)
-                    self._fail_import(zygote, waiting, failure)
+                    waiting.timer.cancel()
+                    self._fail_import(zygote, waiting.call, waiting.done, failure)
 
     def _import_failed(self, zygote: Zygote, failure: ImportFailure) -> None:
         self._starting -= 1
         while self._queue:
-            self._fail_import(zygote, self._queue.popleft(), failure)
+            waiting = self._queue.popleft()
+            waiting.timer.cancel()
+            self._fail_import(zygote, waiting.call, waiting.done, failure)
         self._pool.place_free(self)
 
-    def _fail_import(self, zygote: Zygote, waiting: _Waiting, failure: ImportFailure) -> None:
-        waiting.timer.cancel()
-        log = self._log(waiting.call)
+    def _fail_import(
+        self, zygote: Zygote, call: Invocation, done: Done, failure: ImportFailure
+    ) -> None:
+        log = self._log(call)
         lines, zygote.import_lines = zygote.import_lines, []
         for level, line in lines:
             log.write(level, line)
         log.report("ERROR", failure.trace or failure.message)
-        waiting.done(Failure("import_error", failure.message, 0))
+        done(Failure("import_error", failure.message, 0))
 
     def _start_failed(self, message: str) -> None:
         self._starting -= 1

@@ -104,6 +104,9 @@ class Reader:
             yield Frame(kind, id, payload)
 
     @property
-    def pending(self) -> int:
-        """How many bytes wait for the rest of their frame."""
-        return len(self._buffer)
+    def missing(self) -> int:
+        """How many bytes the frame that has begun still lacks, or its head as far as one knows."""
+        if len(self._buffer) < HEAD_SIZE:
+            return HEAD_SIZE - len(self._buffer)
+        length: int = _LENGTH.unpack_from(self._buffer)[0]
+        return _LENGTH.size + length - len(self._buffer)

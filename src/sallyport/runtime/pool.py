@@ -22,7 +22,7 @@ _TICK = 1.0
 # A zygote whose modules failed to import is soon made anew: the cause may have passed.
 _FAILED_ZYGOTE_IDLE_MS = 2_000
 # Workers of a superseded target have no call to wait for.
-_OLD_TARGET_IDLE_MS = 1_000
+_OLD_TARGET_IDLE_MS = 200
 
 
 class Pool:

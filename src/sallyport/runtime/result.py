@@ -29,6 +29,10 @@ class _Failure(msgspec.Struct, forbid_unknown_fields=True):
     children: bool = False
 
 
+# What a msgspec decoder raises for bytes that are no JSON of the expected shape.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An outcome, what to log of it, and whether the call left processes behind in the worker."""
@@ -49,7 +53,7 @@ def check_result(header: bytes, body: bytes, duration_us: int) -> Checked:
     """
     try:
         result = _result.decode(header)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return _bad(f"the result is not readable: {error}", duration_us)
     problem = _problem(result, body)
     if problem is not None:
@@ -66,7 +70,7 @@ def check_failure(header: bytes, duration_us: int) -> Checked:
     """The failure that a worker's FAILURE frame reports."""
     try:
         failure = _failure.decode(header)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return _bad(f"the failure is not readable: {error}", duration_us)
     outcome = Failure(failure.kind, failure.message[:1000], duration_us)
     return Checked(outcome, failure.trace, failure.children)

@@ -42,6 +42,8 @@ class Crew(Protocol):
 
     def worker_free(self, worker: Worker) -> None: ...
 
+    def worker_ending(self, worker: Worker) -> None: ...
+
     def worker_gone(self, worker: Worker, reason: str) -> None: ...
 
 
@@ -125,6 +127,7 @@ class Worker:
             return
         self._end_reason = reason
         self.state = "ending"
+        self._crew.worker_ending(self)
         if self._pidfd < 0 or self.pid is None:
             self._gone()
             return

@@ -21,6 +21,7 @@ from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
 from sallyport.runtime.logs import LEVELS, LINES, Level, LineSplitter
 from sallyport.runtime.processes import children, descendants, kill_all
+from sallyport.runtime.result import UNREADABLE
 from sallyport.runtime.sandbox import Driver, Launch
 
 SCRIPT: Final = Path(__file__).parent / "python" / "zygote.py"
@@ -186,7 +187,7 @@ class Zygote:
         elif frame.kind == frames.READY and self.state == "starting":
             try:
                 self.failures = msgspec.json.decode(frame.payload, type=_Ready).errors
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 self.stop("it broke the frame protocol")
                 return
             self.state = "ready"

@@ -143,17 +143,15 @@ def _read_start(control: socket.socket, frames: Any) -> dict[str, Any]:
 
 
 def _read_fork(control: socket.socket, frames: Any) -> tuple[str, list[int]]:
-    # The descriptors come with the first byte of a frame, and a read ends before the next ones.
+    # The descriptors come with the first byte of their frame, and are lost to a read that begins
+    # in the frame before: so no read goes past the end of a frame.
     data, fds, _flags, _address = socket.recv_fds(control, frames.HEAD_SIZE, 8)
-    if not data:
-        return "", []
     reader = frames.Reader(4096)
-    while True:
+    while data:
         for frame in reader.feed(data):
             return frame.payload.decode(), fds
-        data = control.recv(4096)
-        if not data:
-            return "", []
+        data = control.recv(reader.missing)
+    return "", []
 
 
 def _message(error: BaseException) -> str:
