@@ -1,0 +1,284 @@
+"""Integrations (OAuth clients): made by members of a site, managed by who made them.
+
+An admin of a linked site sees an integration and can end it; nobody else knows that it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sallyport.control.authority import require_site_admin
+from sallyport.control.callbacks import check_callbacks
+from sallyport.control.links import (
+    LinkRequest,
+    LinkView,
+    check_link,
+    link_views,
+    require_room,
+)
+from sallyport.control.names import clean_name
+from sallyport.control.places import site_of_admin
+from sallyport.control.services import Services
+from sallyport.model.access import Integration
+from sallyport.model.directory import Account, Actor
+from sallyport.store import accounts, environments, integrations
+from sallyport.store.engine import Reader, Tx
+from sallyport.vocab import ids
+from sallyport.vocab.errors import Reason, Refused
+
+__all__ = [
+    "IntegrationView",
+    "LinkRequest",
+    "LinkView",
+    "change_integration",
+    "create_integration",
+    "end_integration",
+    "end_previous_secret",
+    "integrations_of_site",
+    "link_integration",
+    "list_integrations",
+    "rotate_secret",
+    "show_integration",
+    "unlink_integration",
+]
+
+MOST_OF_ONE_ACCOUNT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationView:
+    """An integration as its maker, or an admin of a linked site, sees it."""
+
+    integration: Integration
+    owner: Account | None
+    links: tuple[LinkView, ...]
+    live_secrets: int
+
+
+async def create_integration(
+    services: Services, actor: Actor, name: str, redirect_uris: Sequence[str], wanted: LinkRequest
+) -> tuple[IntegrationView, str]:
+    """A new integration, linked, and its secret, which is told this once. Raises `Refused`."""
+    cleaned = clean_name(name, "integration's name")
+    callbacks = check_callbacks(redirect_uris)
+    secret = ids.new_secret(ids.CLIENT_SECRET)
+
+    async def work(tx: Tx) -> IntegrationView:
+        if actor.account_id is None:
+            raise Refused(Reason.NOT_ALLOWED, "An integration belongs to an account.")
+        link = await check_link(tx, actor, wanted)
+        mine = await integrations.integrations_of_owner(tx, actor.account_id)
+        if len(mine) >= MOST_OF_ONE_ACCOUNT:
+            raise Refused(
+                Reason.CONFLICT,
+                f"An account has at most {MOST_OF_ONE_ACCOUNT} integrations.",
+                fix="End one that is no longer needed.",
+            )
+        made = await integrations.create_integration(
+            tx, actor, actor.account_id, cleaned, callbacks, link, ids.digest(secret)
+        )
+        return await _view(services, tx, made)
+
+    return await services.store.write(work), secret
+
+
+async def list_integrations(services: Services, actor: Actor) -> tuple[IntegrationView, ...]:
+    """The integrations that the actor made, newest first."""
+
+    async def ask(reader: Reader) -> tuple[IntegrationView, ...]:
+        if actor.account_id is None:
+            return ()
+        mine = await integrations.integrations_of_owner(reader, actor.account_id)
+        return tuple([await _view(services, reader, each) for each in mine])
+
+    return await services.store.read(ask)
+
+
+async def integrations_of_site(
+    services: Services, actor: Actor, site: str
+) -> tuple[IntegrationView, ...]:
+    """The integrations that are linked to apps on a site, for its admins. Raises `Refused`.
+
+    Their links to other sites are not shown.
+    """
+
+    async def ask(reader: Reader) -> tuple[IntegrationView, ...]:
+        found = await site_of_admin(reader, actor, site)
+        linked = await integrations.integrations_of_site(reader, found.id)
+        return tuple([await _view(services, reader, each, {found.id}) for each in linked])
+
+    return await services.store.read(ask)
+
+
+async def show_integration(services: Services, actor: Actor, client_id: str) -> IntegrationView:
+    """One integration, for its maker or an admin of a linked site. Raises `Refused`."""
+
+    async def ask(reader: Reader) -> IntegrationView:
+        found, sites = await _visible(reader, actor, client_id)
+        return await _view(services, reader, found, sites)
+
+    return await services.store.read(ask)
+
+
+async def change_integration(
+    services: Services,
+    actor: Actor,
+    client_id: str,
+    *,
+    name: str | None = None,
+    redirect_uris: Sequence[str] | None = None,
+) -> IntegrationView:
+    """Another name, other callback URLs; by its maker. Raises `Refused`."""
+    cleaned = None if name is None else clean_name(name, "integration's name")
+    callbacks = None if redirect_uris is None else check_callbacks(redirect_uris)
+
+    async def work(tx: Tx) -> IntegrationView:
+        await _own(tx, actor, client_id)
+        changed = await integrations.change_integration(
+            tx, actor, client_id, name=cleaned, redirect_uris=callbacks
+        )
+        return await _view(services, tx, changed)
+
+    return await services.store.write(work)
+
+
+async def link_integration(
+    services: Services, actor: Actor, client_id: str, wanted: LinkRequest
+) -> IntegrationView:
+    """Link to another app or site, or change a link's scopes; by its maker. Raises `Refused`.
+
+    Consents that were given keep what they were given for; wider scopes need consent anew.
+    """
+
+    async def work(tx: Tx) -> IntegrationView:
+        await _own(tx, actor, client_id)
+        link = await check_link(tx, actor, wanted)
+        await integrations.hold_integration(tx, client_id)
+        require_room(await _own(tx, actor, client_id), link)
+        return await _view(services, tx, await integrations.set_link(tx, actor, client_id, link))
+
+    return await services.store.write(work)
+
+
+async def unlink_integration(
+    services: Services, actor: Actor, client_id: str, site: str, app_id: str, environment: str
+) -> None:
+    """Remove a link, by the integration's maker or an admin of the site. Raises `Refused`."""
+
+    async def work(tx: Tx) -> None:
+        found, sites = await _visible(tx, actor, client_id)
+        named = await environments.environment_by_key(tx, app_id, environment)
+        views = await _view(services, tx, found, sites)
+        for each in views.links:
+            if site.lower() in (each.site.id, each.site.host) and each.environment == named:
+                await integrations.remove_link(
+                    tx, actor, client_id, each.site.id, each.environment.id
+                )
+                return
+        raise Refused(
+            Reason.NOT_FOUND,
+            "The integration has no such link.",
+            fix="Check site, app and environment; the integration's page lists its links.",
+        )
+
+    await services.store.write(work)
+
+
+async def end_integration(services: Services, actor: Actor, client_id: str) -> None:
+    """Revoke an integration with every consent to it; by its maker or an admin of a linked site.
+
+    Raises `Refused`. When this returns, its tokens open nothing.
+    """
+
+    async def work(tx: Tx) -> None:
+        await _visible(tx, actor, client_id)
+        await integrations.revoke_integration(tx, actor, client_id)
+
+    await services.store.write(work)
+
+
+async def rotate_secret(services: Services, actor: Actor, client_id: str) -> str:
+    """A new secret, told this once; the previous one stays valid until it is ended.
+
+    By the integration's maker. Raises `Refused`.
+    """
+    secret = ids.new_secret(ids.CLIENT_SECRET)
+
+    async def work(tx: Tx) -> None:
+        await _own(tx, actor, client_id)
+        await integrations.add_secret(tx, actor, client_id, ids.digest(secret))
+
+    await services.store.write(work)
+    return secret
+
+
+async def end_previous_secret(services: Services, actor: Actor, client_id: str) -> None:
+    """End the older of two secrets, by the integration's maker. Raises `Refused`."""
+
+    async def work(tx: Tx) -> None:
+        await _own(tx, actor, client_id)
+        if not await integrations.end_previous_secret(tx, actor, client_id):
+            raise Refused(
+                Reason.CONFLICT,
+                "The integration has one secret; there is no previous one.",
+                fix="Make a new secret first.",
+            )
+
+    await services.store.write(work)
+
+
+async def _own(reader: Reader, actor: Actor, client_id: str) -> Integration:
+    """The live integration, if the actor made it."""
+    found = await _live(reader, client_id)
+    if actor.account_id is not None and found.owner_id != actor.account_id:
+        raise _no_such()
+    return found
+
+
+async def _visible(
+    reader: Reader, actor: Actor, client_id: str
+) -> tuple[Integration, set[str] | None]:
+    """The live integration and the sites whose links the actor may see; None means all."""
+    found = await _live(reader, client_id)
+    if actor.account_id is None or found.owner_id == actor.account_id:
+        return found, None
+    administered = set()
+    for site_id in {each.site_id for each in found.links}:
+        try:
+            await require_site_admin(reader, actor, site_id)
+        except Refused:
+            continue
+        administered.add(site_id)
+    if not administered:
+        raise _no_such()
+    return found, administered
+
+
+async def _live(reader: Reader, client_id: str) -> Integration:
+    found = None
+    if ids.is_uuid(client_id):
+        found = await integrations.integration_by_client_id(reader, client_id)
+    if found is None or found.revoked_at is not None:
+        raise _no_such()
+    return found
+
+
+async def _view(
+    services: Services, reader: Reader, found: Integration, sites: set[str] | None = None
+) -> IntegrationView:
+    views = await link_views(services, reader, found)
+    return IntegrationView(
+        integration=found,
+        owner=await accounts.account_by_id(reader, found.owner_id),
+        links=tuple(each for each in views if sites is None or each.site.id in sites),
+        live_secrets=len(await integrations.live_secret_digests(reader, found.client_id)),
+    )
+
+
+def _no_such() -> Refused:
+    return Refused(
+        Reason.NOT_FOUND,
+        "There is no such integration among yours.",
+        fix="Check the client id; `sallyport integrations list` shows yours.",
+    )
