@@ -47,7 +47,7 @@ async def sign_in(
     `replaces` is the cookie that the browser came with: its session ends, so that none that was
     planted before survives. Raises `Refused` CREDENTIALS_INVALID or RATE_LIMITED.
     """
-    known = await _check_password(services, email, password, address)
+    known = await require_password(services, email, password, address)
 
     async def start(tx: Tx) -> str:
         await _require_unchanged(tx, known)
@@ -62,7 +62,7 @@ async def sign_in_for_api_token(
 ) -> tuple[Account, NewApiToken]:
     """Trade email and password for an API token. Raises `Refused` as `sign_in` does."""
     label = clean_name(label, "label")
-    known = await _check_password(services, email, password, address)
+    known = await require_password(services, email, password, address)
 
     async def mint(tx: Tx) -> NewApiToken:
         await _require_unchanged(tx, known)
@@ -87,9 +87,13 @@ async def sign_out(services: Services, cookie: str, address: str | None) -> None
     await services.store.write(end)
 
 
-async def _check_password(
+async def require_password(
     services: Services, email: str, password: str, address: str | None
 ) -> accounts.SignIn:
+    """The active account of this email and password; a limited number of tries.
+
+    Raises `Refused` CREDENTIALS_INVALID or RATE_LIMITED.
+    """
     plain = _plain(email)
     services.attempts.spend(plain, address)
     known = await services.store.read(accounts.sign_in_of, plain)

@@ -1,0 +1,58 @@
+"""How customers and people look in answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sallyport.control.services import Services
+from sallyport.model.access import ApiToken
+from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
+from sallyport.vocab.clock import iso
+
+
+def person(account: Account) -> dict[str, Any]:
+    """An account as others see it."""
+    return {"account_id": account.id, "email": account.email, "name": account.name}
+
+
+def account_item(account: Account) -> dict[str, Any]:
+    """An account as operators see it."""
+    return {
+        **person(account),
+        "operator": account.operator,
+        "active": account.active,
+        "created_at": iso(account.created_at),
+    }
+
+
+def api_token(token: ApiToken) -> dict[str, Any]:
+    return {"id": token.id, "label": token.label, "created_at": iso(token.created_at)}
+
+
+def organization_item(organization: Organization) -> dict[str, Any]:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "created_at": iso(organization.created_at),
+    }
+
+
+def product_item(product: Product) -> dict[str, Any]:
+    return {"key": product.key, "name": product.name}
+
+
+def site_item(services: Services, site: Site) -> dict[str, Any]:
+    return {
+        "site_id": site.id,
+        "host": site.host,
+        "name": site.name,
+        "organization_id": site.organization_id,
+        "products": list(site.products),
+        "site_url": services.site_url(site),
+        "created_at": iso(site.created_at),
+    }
+
+
+def site_with_role(services: Services, site: Site, role: SiteRole) -> dict[str, Any]:
+    """A site as one who belongs to it sees it."""
+    return {**site_item(services, site), "role": role.value}
