@@ -40,8 +40,9 @@ def rest_apis() -> None:
 @app_option
 def enable(site: str, environment: str, app: str | None) -> None:
     """Turn the app's REST APIs on; prints their base URLs."""
+    app = app_id(app)
     with signed_in() as api:
-        switch = _turn(api, site, app_id(app), environment, on=True)
+        switch = _turn(api, site, app, environment, on=True)
     done(f"REST APIs are on for {environment} on {site}")
     for url in switch["base_urls"]:
         say(f"Base URL: {url}")
@@ -53,8 +54,9 @@ def enable(site: str, environment: str, app: str | None) -> None:
 @app_option
 def disable(site: str, environment: str, app: str | None) -> None:
     """Turn the app's REST APIs off; refuses the next call everywhere."""
+    app = app_id(app)
     with signed_in() as api:
-        _turn(api, site, app_id(app), environment, on=False)
+        _turn(api, site, app, environment, on=False)
     done(f"REST APIs are off for {environment} on {site}; the next call is refused")
 
 
@@ -65,14 +67,15 @@ def disable(site: str, environment: str, app: str | None) -> None:
 @json_option
 def status(site: str, environment: str, app: str | None, as_json: bool) -> None:
     """Say whether the app's REST APIs are on, since when and by whom."""
+    app = app_id(app)
     with signed_in() as api:
-        switch = api.get(*_switch(site, app_id(app), environment))
+        switch = api.get(*_switch(site, app, environment))
     if as_json:
         click.echo(json_text(switch))
         return
     rows: list[tuple[str, object]] = [("REST APIs", "on" if switch["enabled"] else "off")]
     if switch.get("changed_at"):
-        by = f" by {switch['changed_by']}" if switch.get("changed_by") else ""
+        by = f" by {switch['changed_by_email']}" if switch.get("changed_by_email") else ""
         rows.append(("Changed", f"{switch['changed_at']}{by}"))
     rows.append(("Base URLs", switch["base_urls"]))
     pairs(rows)
@@ -116,9 +119,9 @@ def apps(site: str, routes: bool, as_json: bool) -> None:
 @admin.command("audit")
 @site_option
 @_limit_option
-@click.option("--before", metavar="TIME", help="Only what happened before this ISO time.")
+@click.option("--before", metavar="ID", type=int, help="Only what came before this item.")
 @json_option
-def audit(site: str, limit: int, before: str | None, as_json: bool) -> None:
+def audit(site: str, limit: int, before: int | None, as_json: bool) -> None:
     """List what was changed on a site and by whom, newest first."""
     with signed_in() as api:
         found = api.items("admin", "sites", site, "audit", limit=limit, before=before)
@@ -130,6 +133,7 @@ def audit(site: str, limit: int, before: str | None, as_json: bool) -> None:
             "By": "account_email",
             "Subject": "subject",
             "Detail": "detail",
+            "Id": "id",
         },
         as_json=as_json,
         empty="Nothing is recorded.",

@@ -54,7 +54,7 @@ def list_apps(as_json: bool) -> None:
         found = api.items("apps")
     listing(
         found,
-        {"Name": "name", "App id": "app_id"},
+        {"Name": "name", "Your role": "role", "App id": "app_id"},
         as_json=as_json,
         empty="You build no app. `sallyport create` makes one.",
     )
@@ -65,8 +65,9 @@ def list_apps(as_json: bool) -> None:
 @json_option
 def members(app: str | None, as_json: bool) -> None:
     """List who builds the app."""
+    app = app_id(app)
     with signed_in() as api:
-        found = api.items("apps", app_id(app), "members")
+        found = api.items("apps", app, "members")
     listing(
         found,
         {"Email": "email", "Name": "name", "Role": "role", "Account id": "account_id"},
@@ -82,8 +83,9 @@ def members(app: str | None, as_json: bool) -> None:
 @json_option
 def add_member(account: str, role: str, app: str | None, as_json: bool) -> None:
     """Let somebody build the app, or change their role. EMAIL may be an account id."""
+    app = app_id(app)
     with signed_in() as api:
-        answer = api.put("apps", app_id(app), "members", account, json={"role": role})
+        answer = api.put("apps", app, "members", account, json={"role": role})
     if as_json:
         click.echo(json_text(answer))
         return
@@ -95,8 +97,9 @@ def add_member(account: str, role: str, app: str | None, as_json: bool) -> None:
 @app_option
 def remove_member(account: str, app: str | None) -> None:
     """Take somebody off the app."""
+    app = app_id(app)
     with signed_in() as api:
-        api.delete("apps", app_id(app), "members", account)
+        api.delete("apps", app, "members", account)
     done(f"{account} no longer builds the app")
 
 

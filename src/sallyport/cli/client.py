@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -35,6 +36,18 @@ class Refusal(Failed):
         self.problem = problem
 
 
+class Members(dict[str, Any]):
+    """A JSON object of the platform. One without a member that is needed is a `Failed`."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Failed(
+            f"The platform's answer has no '{key}'.",
+            fix="Check that the platform and this program are of the same version: "
+            "`sallyport --version`.",
+            exit_code=UNREACHABLE,
+        )
+
+
 class Api:
     """The control API of one platform, as one account or, for sign-in, as nobody.
 
@@ -63,30 +76,29 @@ class Api:
     ) -> None:
         self._http.close()
 
-    def get(self, *path: str, **params: Any) -> Any:
+    def get(self, *path: str, **params: Any) -> dict[str, Any]:
         return self._send("GET", path, params)
 
     def items(self, *path: str, **params: Any) -> list[dict[str, Any]]:
         """The items of a list."""
-        answer = self._send("GET", path, params)
-        found = answer.get("items") if isinstance(answer, dict) else None
+        found = self._send("GET", path, params)["items"]
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise self._not_sallyport()
         return found
 
-    def post(self, *path: str, json: Any = None, **params: Any) -> Any:
-        return self._send("POST", path, params, json=json)
+    def post(self, *path: str, json: Any = None) -> dict[str, Any]:
+        return self._send("POST", path, {}, json=json)
 
-    def put(self, *path: str, json: Any = None, **params: Any) -> Any:
-        return self._send("PUT", path, params, json=json)
+    def put(self, *path: str, json: Any = None) -> dict[str, Any]:
+        return self._send("PUT", path, {}, json=json)
 
-    def patch(self, *path: str, json: Any) -> Any:
+    def patch(self, *path: str, json: Any) -> dict[str, Any]:
         return self._send("PATCH", path, {}, json=json)
 
-    def delete(self, *path: str, **params: Any) -> Any:
-        return self._send("DELETE", path, params)
+    def delete(self, *path: str, **params: Any) -> None:
+        self._send("DELETE", path, params)
 
-    def upload(self, *path: str, archive: bytes, **params: Any) -> Any:
+    def upload(self, *path: str, archive: bytes, **params: Any) -> dict[str, Any]:
         """Sends a zip archive."""
         return self._send("POST", path, params, archive=archive)
 
@@ -98,7 +110,7 @@ class Api:
         *,
         json: Any = None,
         archive: bytes | None = None,
-    ) -> Any:
+    ) -> dict[str, Any]:
         target = "".join(f"/{_segment(part)}" for part in path)
         extra: dict[str, Any] = {} if json is None else {"json": json}
         if archive is not None:
@@ -122,7 +134,7 @@ class Api:
             note(f"{method} {answer.request.url} -> {answer.status_code} in {took:.0f} ms")
         return self._read(answer)
 
-    def _read(self, answer: httpx.Response) -> Any:
+    def _read(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_redirect:
             raise Failed(
                 f"{self.url} answers with a redirect to {answer.headers.get('location', '')}.",
@@ -130,14 +142,14 @@ class Api:
                 exit_code=UNREACHABLE,
             )
         if answer.status_code == 204:
-            return None
+            return Members()
         try:
-            content = answer.json()
-        except ValueError:
+            content = json.loads(answer.content, object_hook=Members)
+        except (ValueError, RecursionError):
             content = None
-        if answer.is_success and content is not None:
+        if answer.is_success and isinstance(content, Members):
             return content
-        if isinstance(content, dict) and "reason" in content:
+        if isinstance(content, Members) and "reason" in content:
             raise Refusal(answer.status_code, content)
         if answer.status_code in (502, 503, 504):
             raise self._unreachable(f"is not ready: it answers {answer.status_code}")
@@ -189,10 +201,6 @@ def _findings(problem: Mapping[str, Any]) -> list[str]:
         )
         fix = f" {found['fix']}" if found.get("fix") else ""
         lines.append(f"{place}  {found.get('message', '')}{fix}".strip())
-    lines += [f"- {name}" for name in problem.get("missing_scopes") or ()]
-    lines += [f"- {reason}" for reason in problem.get("reasons") or ()]
-    for found in _dicts(problem.get("errors")):
-        lines.append("- " + ": ".join(str(value) for value in found.values()))
     return lines
 
 

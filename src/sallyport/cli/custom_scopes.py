@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,11 +47,12 @@ def create(environment: str, path: Path, app: str | None) -> None:
     of the app may.
     """
     declared = _declared(path)
+    app = app_id(app)
     with signed_in() as api:
         try:
             answer = api.post(
                 "apps",
-                app_id(app),
+                app,
                 "environments",
                 environment,
                 "custom-scopes",
@@ -67,11 +70,8 @@ def create(environment: str, path: Path, app: str | None) -> None:
             ) from None
     done("Successfully submitted custom scopes for creation")
     table(
-        ("Name", "Display name", "Was"),
-        [
-            (scope.name, scope.display_name, "new" if scope.name in answer["registered"] else "")
-            for scope in declared
-        ],
+        ("Name", "Display name", "State"),
+        [(each.name, each.display_name, _state(each.name, answer)) for each in declared],
         empty="The file declares no scope.",
     )
 
@@ -82,8 +82,9 @@ def create(environment: str, path: Path, app: str | None) -> None:
 @json_option
 def list_scopes(environment: str, app: str | None, as_json: bool) -> None:
     """List the scopes that are registered in an environment."""
+    app = app_id(app)
     with signed_in() as api:
-        found = _registered(api, app_id(app), environment)
+        found = _registered(api, app, environment)
     if as_json:
         click.echo(json_text(found))
         return
@@ -93,6 +94,12 @@ def list_scopes(environment: str, app: str | None, as_json: bool) -> None:
         [(each["name"], each["displayName"]) for each in found],
         empty=f"No custom scope is registered in {environment}.",
     )
+
+
+def _state(name: str, answer: Mapping[str, Any]) -> str:
+    if name in answer["registered"]:
+        return "new"
+    return "texts changed" if name in answer.get("changed", ()) else "as before"
 
 
 def _registered(api: Api, app: str, environment: str) -> list[dict[str, object]]:

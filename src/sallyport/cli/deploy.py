@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def deploy(
         click.echo(json_text(made))
         return
     done(f"Deployed {name} {made['version']} to {environment}")
-    if made.get("major") and not str(made["version"]).startswith("1."):
+    if made["major"]:
         note("A major version: each site's admin moves to it with `sallyport install --upgrade`.")
 
 
@@ -93,8 +92,9 @@ def deploy(
 @json_option
 def list_deployments(environment: str, app: str | None, as_json: bool) -> None:
     """List the versions that were deployed to an environment, newest first."""
+    app = app_id(app)
     with signed_in() as api:
-        found = api.items("apps", app_id(app), "environments", environment, "deployments")
+        found = api.items("apps", app, "environments", environment, "deployments")
     listing(
         found,
         {
@@ -111,10 +111,11 @@ def list_deployments(environment: str, app: str | None, as_json: bool) -> None:
 
 
 def _verify(api: Api, app: str, environment: str, *, as_json: bool) -> None:
-    """Lint with the variables that the environment has; secret ones are known to the platform."""
+    """Lint with the variables that the platform will fill in: those whose value it may show."""
     known = api.items("apps", app, "environments", environment, "variables")
-    variables = {each["key"]: each["value"] or "secret" for each in known}
-    found = lint_folder(variables={**os.environ, **variables})
+    found = lint_folder(
+        variables={each["key"]: each["value"] for each in known if each["value"] is not None}
+    )
     if has_errors(found) or (found and not as_json):
         show_findings(found)
     if has_errors(found):

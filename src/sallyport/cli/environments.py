@@ -41,8 +41,9 @@ def create(names: tuple[str, ...], app: str | None, non_interactive: bool) -> No
 @json_option
 def list_environments(app: str | None, as_json: bool) -> None:
     """List the app's environments with their ids."""
+    app = app_id(app)
     with signed_in() as api:
-        found = api.items("apps", app_id(app), "environments")
+        found = api.items("apps", app, "environments")
     if not as_json:
         done("Environments fetched")
     listing(

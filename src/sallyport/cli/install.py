@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sallyport.cli.client import Api, signed_in
+from sallyport.cli.client import Api, Refusal, signed_in
 from sallyport.cli.failures import Failed
 from sallyport.cli.folder import app_id
 from sallyport.cli.lazy import Noun, Verb
@@ -93,8 +93,9 @@ def list_installations(
     environment: str | None, site: str | None, app: str | None, as_json: bool
 ) -> None:
     """List where the app is installed."""
+    app = app_id(app)
     with signed_in() as api:
-        found = api.items("installations", app_id=app_id(app), environment=environment, site=site)
+        found = api.items("installations", app_id=app, environment=environment, site=site)
     listing(found, _COLUMNS, as_json=as_json, empty="The app is not installed anywhere.")
 
 
@@ -114,11 +115,12 @@ def uninstall(
     yes: bool,
 ) -> None:
     """Take the app away from a site, with the data that it stored there."""
+    wanted = app_id(app) if installation_id is None else ""
     with signed_in() as api:
         where = f"installation {installation_id}"
         if installation_id is None:
             site, product = _where(api, site, product, ask=True)
-            installation_id = _installation(api, app_id(app), environment, site, product)
+            installation_id = _installation(api, wanted, environment, site, product)
             where = f"{product} on {site}"
         confirm(f"Takes the app away from {where}; its data and consents there end.", yes=yes)
         api.delete("installations", installation_id)
@@ -148,7 +150,13 @@ def _installation(api: Api, app: str, environment: str, site: str, product: str)
 
 
 def _show_scopes(api: Api, app: str, environment: str) -> None:
-    scopes = api.items("apps", app, "environments", environment, "custom-scopes")
+    try:
+        scopes = api.items("apps", app, "environments", environment, "custom-scopes")
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        # Who neither builds the app nor has it installed is not told its scopes.
+        return
     table(
         ("Scope", "Opens"),
         [(each["name"], each.get("description")) for each in scopes],

@@ -96,8 +96,9 @@ def create(
 
     The client secret is printed once.
     """
+    app = app_id(app)
     with signed_in() as api:
-        link = _link(api, site, app_id(app), environment, scopes, product_scopes)
+        link = _link(api, site, app, environment, scopes, product_scopes)
         made = api.post(
             "integrations",
             json={"name": name, "redirect_uris": list(redirect_uris), "link": link},
@@ -141,8 +142,9 @@ def link(
     as_json: bool,
 ) -> None:
     """Link an integration to an app, or set the scopes of the link."""
+    app = app_id(app)
     with signed_in() as api:
-        wanted = _link(api, site, app_id(app), environment, scopes, product_scopes)
+        wanted = _link(api, site, app, environment, scopes, product_scopes)
         found = api.put("integrations", client_id, "links", json=wanted)
     if as_json:
         click.echo(json_text(found))

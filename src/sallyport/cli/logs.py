@@ -50,10 +50,11 @@ def logs(
     as_json: bool,
 ) -> None:
     """Show what the app's functions wrote, oldest first."""
+    app = app_id(app)
     with signed_in() as api:
         found = api.items(
             "apps",
-            app_id(app),
+            app,
             "environments",
             environment,
             "logs",

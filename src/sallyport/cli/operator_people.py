@@ -68,19 +68,19 @@ def create_account(
 
 
 @accounts.command("update")
-@click.argument("account_id")
+@click.argument("account", metavar="EMAIL")
 @click.option("--activate/--deactivate", "active", default=None, help="Whether it may act at all.")
 @click.option("--operator/--no-operator", default=None, help="Whether it is an operator.")
 @password_stdin_option
 @yes_option
 def update_account(
-    account_id: str,
+    account: str,
     active: bool | None,
     operator: bool | None,
     password_stdin: bool,
     yes: bool,
 ) -> None:
-    """Change an account: whether it is active, an operator, its password."""
+    """Change an account. EMAIL may be an account id."""
     changes: dict[str, object] = {}
     if active is not None:
         changes["active"] = active
@@ -98,18 +98,18 @@ def update_account(
     if active is False:
         confirm("Ends the account's sign-ins and refuses its tokens everywhere.", yes=yes)
     with signed_in() as api:
-        api.patch("operator", "accounts", account_id, json=changes)
-    done(f"Changed the account {account_id}: {', '.join(changes)}")
+        api.patch("operator", "accounts", account, json=changes)
+    done(f"Changed the account {account}: {', '.join(changes)}")
 
 
 @accounts.command("api-token")
-@click.argument("account_id")
+@click.argument("account", metavar="EMAIL")
 @click.argument("label")
 @json_option
-def make_token(account_id: str, label: str, as_json: bool) -> None:
-    """Make an API token for an account and print it, this once."""
+def make_token(account: str, label: str, as_json: bool) -> None:
+    """Make an API token for an account and print it, this once. EMAIL may be an account id."""
     with signed_in() as api:
-        made = api.post("operator", "accounts", account_id, "api-tokens", json={"label": label})
+        made = api.post("operator", "accounts", account, "api-tokens", json={"label": label})
     if as_json:
         click.echo(json_text(made))
         return

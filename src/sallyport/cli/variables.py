@@ -58,8 +58,9 @@ def set_variable(
 @app_option
 def unset(key: str, environment: str, app: str | None) -> None:
     """Remove a variable."""
+    app = app_id(app)
     with signed_in() as api:
-        api.delete("apps", app_id(app), "environments", environment, "variables", key)
+        api.delete("apps", app, "environments", environment, "variables", key)
     done(f"Removed the variable {key} from {environment}")
 
 
@@ -69,8 +70,9 @@ def unset(key: str, environment: str, app: str | None) -> None:
 @json_option
 def list_variables(environment: str, app: str | None, as_json: bool) -> None:
     """List the variables; encrypted values show as ****."""
+    app = app_id(app)
     with signed_in() as api:
-        found = api.items("apps", app_id(app), "environments", environment, "variables")
+        found = api.items("apps", app, "environments", environment, "variables")
     if as_json:
         click.echo(json_text(found))
         return
