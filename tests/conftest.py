@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from app_world import DeployedApp, deploy_echo
 from demo_world import Demo, demo_on
 from sallyport.store.engine import Store, open_store
 from sallyport.store.migrations import migrate
@@ -86,3 +87,9 @@ def own_demo(tmp_path: Path) -> Iterator[Demo]:
     """A running demo for one test, which may break it."""
     with demo_on(tmp_path / "data") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def echo(demo: Demo) -> DeployedApp:
+    """An app on the shared demo that answers with what it was given."""
+    return deploy_echo(demo)

@@ -48,7 +48,7 @@ from sallyport.tokens.keys import Keys, open_keys
 from sallyport.vocab.clock import DAY, SystemClock
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
-from sallyport.web.errors import not_found_page
+from sallyport.web.errors import exception_handlers
 from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
@@ -168,7 +168,7 @@ def _public(
             Mount("/api/v1", build_api(services)),
             *build_pages(services),
         ],
-        exception_handlers={404: not_found_page},
+        exception_handlers=exception_handlers(),
     )
 
     async def public(scope: Scope, receive: Receive, send: Send) -> None:

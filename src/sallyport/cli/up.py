@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import click
@@ -53,6 +53,7 @@ async def _up(settings: Settings) -> None:
     from sallyport.cli.server import bind, port_of, serving
 
     public = bind(settings.host, settings.port, "--port")
+    settings = replace(settings, port=port_of(public))
     with public, bind(settings.admin_host, settings.admin_port, "--admin-port") as admin:
         try:
             async with open_platform(settings) as platform:
