@@ -9,6 +9,7 @@ import os
 import pytest
 from runtime_world import Play, World, elsewhere
 
+from sallyport.runtime.call import Failure
 from sallyport.runtime.sandbox import (
     Guarantee,
     PlainDriver,
@@ -17,7 +18,13 @@ from sallyport.runtime.sandbox import (
 )
 
 SOCKETS = """
-import json, os, socket, stat, struct, time
+import json, os, socket, stat, struct, sys, time
+
+def call_id():
+    here = sys._getframe()
+    while here.f_code.co_name != "_run":
+        here = here.f_back
+    return here.f_locals["id"]
 
 def sockets():
     found = []
@@ -42,10 +49,10 @@ def send(data):
 FORGED = {
     "a giant length": "struct.pack('!IBI', 0xFFFFFFFF, 5, 1)",
     "a length too small": "struct.pack('!IBI', 0, 5, 1)",
-    "an unknown kind": "frame(99, 1, b'')",
-    "another call's result": "frame(5, 7, parts(b'{}'))",
-    "a header longer than its payload": "frame(5, 1, struct.pack('!I', 0xFFFFFFFF) + b'x')",
-    "no header": "frame(5, 1, b'')",
+    "an unknown kind": "frame(99, call_id(), b'')",
+    "another call's result": "frame(5, call_id() ^ 1, parts(b'{}'))",
+    "a header longer than its payload": "frame(5, call_id(), struct.pack('!I', 0xFFFFFFFF) + b'x')",
+    "no header": "frame(5, call_id(), b'')",
     "a flood of log lines": "frame(7, 0, b'\\x01x') * 5000",
 }
 
@@ -87,7 +94,9 @@ def test_a_forged_result_is_checked_again_by_the_platform(play: Play, header: by
     async def scenario(world: World) -> None:
         target = world.app(
             f"{SOCKETS}\n"
-            f"def run(request):\n    send(frame(5, 1, parts({header!r})))\n    time.sleep(5)\n"
+            "def run(request):\n"
+            f"    send(frame(5, call_id(), parts({header!r})))\n"
+            "    time.sleep(5)\n"
         )
         failure = await world.failure(target, timeout_ms=3_000)
         assert failure.kind == "bad_result"
@@ -101,8 +110,10 @@ def test_a_result_in_advance_does_not_answer_the_next_call(play: Play) -> None:
             SOCKETS
             + """
 def run(request):
-    send(frame(5, 1, parts(b'{"status":200,"headers":[]}', b'one')))
-    send(frame(5, 2, parts(b'{"status":200,"headers":[]}', b'forged')))
+    id = call_id()
+    send(frame(5, id, parts(b'{"status":200,"headers":[]}', b'one')))
+    for guess in (0, 1, id, id + 1):
+        send(frame(5, guess % 2**32, parts(b'{"status":200,"headers":[]}', b'forged')))
     time.sleep(5)
 
 def honest(request):
@@ -112,6 +123,8 @@ def honest(request):
             "honest",
         )
         assert (await world.answer(target)).body == b"one"
+        outcome = await world.call(target, "honest")
+        assert isinstance(outcome, Failure) or outcome.body == b"honest"
         assert (await world.answer(target, "honest")).body == b"honest"
 
     play(scenario, workers_per_installation=1)

@@ -94,7 +94,8 @@ class Worker:
         assert self.state == "free"
         assert self._calls is not None
         self.state = "busy"
-        self._call_id = (self._call_id + 1) & 0xFFFFFFFF
+        # App code must not be able to answer a call before it has come.
+        self._call_id = int.from_bytes(os.urandom(4), "big")
         self._done = done
         self._log = log = InvocationLog(self.target, call, self._pool.clock, self._pool.sink)
         lines = self.zygote.import_lines

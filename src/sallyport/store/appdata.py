@@ -45,16 +45,16 @@ async def set_entry(tx: Tx, installation_id: str, key: str, value: str) -> bool:
     statement = insert_into(tx, kv_entry).from_select(
         ["installation_id", "key", "value", "created_at", "updated_at"], here
     )
-    result = await tx.run(
+    written = await tx.first(
         statement.on_conflict_do_update(
             index_elements=["installation_id", "key"],
             set_={
                 "value": statement.excluded.value,
                 "updated_at": statement.excluded.updated_at,
             },
-        )
+        ).returning(kv_entry.c.key)
     )
-    return result.rowcount == 1
+    return written is not None
 
 
 async def delete_entry(tx: Tx, installation_id: str, key: str) -> bool:

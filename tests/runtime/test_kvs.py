@@ -1,0 +1,283 @@
+"""The key-value store as a handler sees it: through the capability socket, into a database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runtime_world import Play, World, elsewhere
+from sqlalchemy import insert
+
+from sallyport.capabilities.kvs import check_key, check_value
+from sallyport.capabilities.refused import CapabilityRefused
+from sallyport.capabilities.serve import Capabilities
+from sallyport.store import schema as tables
+from sallyport.store.engine import Tx, open_store
+from sallyport.store.migrations import migrate
+from sallyport.store.seal import Sealer
+from sallyport.vocab.clock import SystemClock
+
+APP = """
+import asyncio
+from sallyport_app import kvs
+
+def run(request):
+    try:
+        result = eval(request.body, {"kvs": kvs, "call": attempt})
+    except kvs.KvsError as error:
+        return {"statusCode": 400, "body": {"code": error.code}}
+    return {"statusCode": 200, "body": {"result": result}}
+
+def attempt(f, *a, **k):
+    return f(*a, **k)
+
+async def twins(request):
+    await kvs.aset("x", 1)
+    await asyncio.gather(*(kvs.aset(f"n:{n}", n) for n in range(20)))
+    page = await kvs.aquery(prefix="n:", limit=100)
+    await kvs.adelete("x")
+    return {"statusCode": 200, "body": [await kvs.aget("x", "gone"), len(page)]}
+
+def forked(request):
+    import os
+    child = os.fork()
+    if child == 0:
+        try:
+            kvs.get("a")
+        except kvs.KvsError as error:
+            os._exit(7 if error.code == "UNAVAILABLE" else 1)
+        os._exit(0)
+    return {"statusCode": 200, "body": str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))}
+"""
+FUNCTIONS = ("run", "twins", "forked")
+INSTALLATIONS = ("installation-1", "installation-2")
+
+
+@pytest.fixture
+def with_kvs(tmp_path: Path, play: Play) -> Callable[[Callable[[World], Awaitable[None]]], None]:
+    """Plays a scenario with a store behind the capability socket."""
+    store = open_store(f"sqlite:///{tmp_path}/kv.db", SystemClock(), Sealer(bytes(32)))
+
+    async def prepare(tx: Tx) -> None:
+        await tx.run(insert(tables.organization).values(id="o", name="o", created_at=0))
+        for product in ("one", "two"):
+            await tx.run(insert(tables.product).values(key=product, name=product))
+        await tx.run(
+            insert(tables.site).values(
+                id="s", organization_id="o", host="s.test", name="s", created_at=0
+            )
+        )
+        await tx.run(insert(tables.app).values(id="a", name="a", created_at=0))
+        await tx.run(
+            insert(tables.environment).values(id="e", app_id="a", key="development", created_at=0)
+        )
+        for id, product in zip(INSTALLATIONS, ("one", "two"), strict=True):
+            await tx.run(
+                insert(tables.installation).values(
+                    id=id, site_id="s", environment_id="e", product=product, major=1, created_at=0
+                )
+            )
+
+    def run(scenario: Callable[[World], Awaitable[None]]) -> None:
+        async def go(world: World) -> None:
+            try:
+                await migrate(store)
+                await store.write(prepare)
+                await scenario(world)
+            finally:
+                await store.close()
+
+        play(go, Capabilities(store).handle)
+
+    return run
+
+
+async def ask(world: World, target: Any, code: str) -> Any:
+    answer = json.loads((await world.answer(target, body=code.encode())).body)
+    return answer.get("code", answer.get("result"))
+
+
+def test_values_come_back_as_they_were_set(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        target = world.app(APP, *FUNCTIONS)
+        assert await ask(world, target, "kvs.get('a')") is None
+        assert await ask(world, target, "kvs.get('a', 7)") == 7
+        for value in ("None", "True", "0", "1.5", "'é☃'", "[]", "{'a': [{'b': None}]}", "10**30"):
+            await ask(world, target, f"kvs.set('a', {value})")
+            assert await ask(world, target, f"kvs.get('a', 'none') == {value}") is True
+        await ask(world, target, "kvs.delete('a')")
+        await ask(world, target, "kvs.delete('a')")
+        assert await ask(world, target, "kvs.get('a', 'gone')") == "gone"
+
+    with_kvs(scenario)
+
+
+def test_installations_have_stores_of_their_own(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        one = world.app(APP, *FUNCTIONS)
+        two = elsewhere(one)
+        await ask(world, one, "kvs.set('secret', 'of one')")
+        assert await ask(world, two, "kvs.get('secret')") is None
+        assert await ask(world, two, "len(kvs.query())") == 0
+        await ask(world, two, "kvs.set('secret', 'of two')")
+        await ask(world, two, "kvs.delete('secret')")
+        assert await ask(world, one, "kvs.get('secret')") == "of one"
+
+    with_kvs(scenario)
+
+
+def test_no_payload_can_name_another_installation(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        one = world.app(APP, *FUNCTIONS)
+        await ask(world, one, "kvs.set('secret', 'of one')")
+        forge = (
+            "call(__import__('sallyport_app._platform', fromlist=['x']).request, 'kvs',"
+            " '/api/v1/get', '{\"key\":\"secret\"%s}')"
+        )
+        for extra in ("", ',"installationId":"installation-1"', ',"installation_id":"x"'):
+            status, body = await ask(world, elsewhere(one), forge % extra.replace('"', '\\"'))
+            assert status in (400, 404)
+            assert "of one" not in json.dumps(body)
+
+    with_kvs(scenario)
+
+
+def test_queries_page_through_a_prefix_in_order(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        target = world.app(APP, *FUNCTIONS)
+        await ask(world, target, "[kvs.set(f'n:{n:02}', n) for n in range(25)] and None")
+        await ask(world, target, "kvs.set('m', 0)")
+        await ask(world, target, "kvs.set('o', 0)")
+        first = "kvs.query(prefix='n:')"
+        assert await ask(world, target, f"[e.value for e in {first}]") == list(range(10))
+        cursor = await ask(world, target, f"{first}.cursor")
+        second = f"kvs.query(prefix='n:', limit=100, cursor={cursor!r})"
+        assert await ask(world, target, f"[e.key for e in {second}]") == [
+            f"n:{n:02}" for n in range(10, 25)
+        ]
+        assert await ask(world, target, f"{second}.cursor") is None
+
+    with_kvs(scenario)
+
+
+def test_refusals_have_the_codes_of_the_contract(with_kvs: Any) -> None:
+    cases = {
+        "kvs.set('', 1)": "KEY_TOO_SHORT",
+        "kvs.set('x' * 501, 1)": "KEY_TOO_LONG",
+        "kvs.get('a/b')": "INVALID_KEY",
+        "kvs.get('  ')": "INVALID_KEY",
+        "kvs.delete('é')": "INVALID_KEY",
+        "kvs.set('a', 'x' * (240 * 1024))": "MAX_SIZE",
+        "kvs.set('a', 'x' * (3 * 1024 * 1024))": "MAX_SIZE",
+        "kvs.set('a', __import__('functools').reduce(lambda v, _: [v], range(32), 1))": "MAX_DEPTH",
+        "kvs.set('a', {1, 2})": "INVALID_VALUE",
+        "kvs.set('a', float('nan'))": "INVALID_VALUE",
+        "kvs.set('a', '\\ud800')": "INVALID_VALUE",
+        "kvs.query(limit=0)": "LIST_QUERY_LIMIT_EXCEEDED",
+        "kvs.query(limit=101)": "LIST_QUERY_LIMIT_EXCEEDED",
+        "kvs.query(prefix='a/')": "INVALID_FILTER_VALUES",
+        "kvs.query(cursor='!!')": "INVALID_CURSOR",
+        "kvs.query(cursor='AAAA')": "INVALID_CURSOR",
+        "kvs.get(7)": "INVALID_REQUEST",
+    }
+
+    async def scenario(world: World) -> None:
+        target = world.app(APP, *FUNCTIONS)
+        for code, expected in cases.items():
+            outcome = await world.answer(target, body=code.encode())
+            assert json.loads(outcome.body) == {"code": expected}, code
+        most = "kvs.set('x' * 500, __import__('functools').reduce(lambda v, _: [v], range(31), 1))"
+        assert await ask(world, target, most) is None
+        assert await ask(world, target, "kvs.set('a', 'x' * (240 * 1024 - 2))") is None
+
+    with_kvs(scenario)
+
+
+def test_asynchronous_twins_threads_and_forks(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        target = world.app(APP, *FUNCTIONS)
+        assert json.loads((await world.answer(target, "twins")).body) == ["gone", 20]
+        assert (await world.answer(target, "forked")).body == b"7"
+
+    with_kvs(scenario)
+
+
+def test_the_store_is_out_of_reach_while_a_module_is_imported(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        target = world.app("from sallyport_app import kvs\nkvs.get('a')\ndef run(request): pass")
+        failure = await world.failure(target)
+        assert failure.kind == "import_error"
+        assert "inside a call" in failure.message
+
+    with_kvs(scenario)
+
+
+def test_what_a_thread_asks_between_calls_waits_for_the_next_call(play: Play) -> None:
+    asked: list[bytes] = []
+
+    async def capability(_installation: str, payload: bytes) -> bytes:
+        asked.append(payload)
+        return b'{"status":200,"body":null}'
+
+    async def scenario(world: World) -> None:
+        target = world.app("""
+            import threading, time
+            from sallyport_app import kvs
+
+            def run(request):
+                threading.Thread(target=lambda: (time.sleep(0.05), kvs.set("a", 1))).start()
+                return {"statusCode": 200}
+        """)
+        await world.answer(target)
+        await asyncio.sleep(0.2)
+        assert asked == []
+        await world.answer(target)
+        async with asyncio.timeout(5):
+            while not asked:  # noqa: ASYNC110  the app's thread raises no event here
+                await asyncio.sleep(0.01)
+
+    play(scenario, capability)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode())))
+def test_any_bytes_get_a_readable_reply(payload: bytes) -> None:
+    capabilities = Capabilities(None)  # type: ignore[arg-type]  nothing readable gets that far
+    reply = msgspec.json.decode(asyncio.run(capabilities.handle("installation", payload)))
+    assert reply["status"] in (400, 404)
+    assert set(reply["body"]) == {"code", "message"}
+
+
+@given(st.text(max_size=520))
+def test_a_key_is_taken_exactly_if_the_contract_says_so(key: str) -> None:
+    import re
+
+    space = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+    fits = (
+        len(key) <= 500
+        and re.fullmatch(rf"(?![{space}]+\Z)[a-zA-Z0-9:._{space}#-]+", key) is not None
+    )
+    try:
+        assert check_key(key) == key
+        assert fits
+    except CapabilityRefused:
+        assert not fits
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+)
+
+
+@given(json_values)
+def test_values_of_any_shape_are_kept_as_they_are(value: Any) -> None:
+    raw = json.dumps(value, ensure_ascii=False).encode()
+    assert json.loads(check_value(raw)) == value
