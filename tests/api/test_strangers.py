@@ -1,0 +1,113 @@
+"""T-TEN: what belongs to an app or a site is not found by those who have no part in it.
+
+The endpoints come from the API's own description, so a new one is tested from its first day; one
+that takes a body and is not listed here fails the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from app_folder import manifest, upload
+
+from serving import Platform, serving
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("put", "/apps/{app_id}/members/{account}"): {"role": "admin"},
+    ("post", "/apps/{app_id}/environments"): {"key": "qa"},
+    ("post", "/apps/{app_id}/environments/{environment}/custom-scopes"): {
+        "scopes": [{"name": "read:x:custom", "description": "x"}]
+    },
+    ("put", "/apps/{app_id}/environments/{environment}/variables/{key}"): {"value": "x"},
+    ("put", "/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis"): {
+        "enabled": True
+    },
+}
+DEPLOYMENT = ("post", "/apps/{app_id}/environments/{environment}/deployments")
+GUARDED = ("/apps/{app_id}", "/admin/sites/{site}", "/installations/{installation_id}")
+
+
+class World:
+    """An app that is installed on a site, and a stranger to both."""
+
+    def __init__(self, platform: Platform) -> None:
+        developer = platform.make_account("developer@acme.test")
+        admin = platform.make_account("admin@acme.test")
+        self.stranger = platform.make_account("stranger@other.test")
+        self.anonymous = platform.client()
+        self.clients = (developer, admin, self.stranger, self.anonymous)
+        site = platform.make_site("acme.test", admins=["admin@acme.test"])
+        platform.make_site("other.test", admins=["stranger@other.test"])
+        app_id = _ok(developer.post("/apps", json={"name": "People"}))["app_id"]
+        environment = f"/apps/{app_id}/environments/development"
+        scopes = {"scopes": [{"name": "read:employee:custom", "description": "x"}]}
+        _ok(developer.post(f"{environment}/custom-scopes", json=scopes))
+        self.archive = upload(manifest(app_id))
+        zipped = {"Content-Type": "application/zip"}
+        _ok(developer.post(f"{environment}/deployments", content=self.archive, headers=zipped))
+        wanted = {"app_id": app_id, "environment": "development", "site": "acme.test"}
+        made = _ok(admin.post("/installations", json={**wanted, "product": "jira"}))
+        self.names = {
+            "app_id": app_id,
+            "environment": "development",
+            "installation_id": made["installation_id"],
+            "site": site["site_id"],
+            "account": "developer@acme.test",
+            "key": "KEY",
+            "grant_id": "00000000-0000-4000-8000-000000000000",
+        }
+        paths = _ok(developer.get("/openapi.json"))["paths"]
+        self.endpoints = [
+            (method, path, operation)
+            for path, methods in paths.items()
+            if path.startswith(GUARDED)
+            for method, operation in methods.items()
+        ]
+
+
+def _ok(response: httpx.Response) -> Any:
+    assert response.is_success, response.text
+    return response.json()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with serving(tmp_path_factory.mktemp("platform")) as platform:
+        assert platform.claim().status_code == 201
+        made = World(platform)
+        yield made
+        for client in (*made.clients, platform.operator):
+            client.close()
+
+
+def call(world: World, client: httpx.Client, method: str, path: str, operation: Any) -> int:
+    address = path.format_map(world.names)
+    if (method, path) == DEPLOYMENT:
+        zipped = {"Content-Type": "application/zip"}
+        return client.post(address, content=world.archive, headers=zipped).status_code
+    body = BODIES.get((method, path))
+    assert body is not None or "requestBody" not in operation, f"give a body for {method} {path}"
+    return client.request(method, address, json=body).status_code
+
+
+def test_there_are_endpoints_to_test(world: World) -> None:
+    assert len(world.endpoints) > 20
+
+
+def test_a_stranger_finds_nothing(world: World) -> None:
+    answers = {
+        f"{method} {path}": call(world, world.stranger, method, path, operation)
+        for method, path, operation in world.endpoints
+    }
+    assert {name: status for name, status in answers.items() if status != 404} == {}
+
+
+def test_nobody_comes_in_without_credentials(world: World) -> None:
+    answers = {
+        f"{method} {path}": call(world, world.anonymous, method, path, operation)
+        for method, path, operation in world.endpoints
+    }
+    assert {name: status for name, status in answers.items() if status != 401} == {}
