@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 from runtime_world import Play, Scenario, World, no_capability
+from sqlalchemy import insert
 
+from sallyport.capabilities.serve import Capabilities
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Limits
 from sallyport.runtime.pool import Pool
 from sallyport.runtime.sandbox import PlainDriver
+from sallyport.store import schema as tables
+from sallyport.store.engine import Tx, open_store
+from sallyport.store.migrations import migrate
+from sallyport.store.seal import Sealer
 from sallyport.vocab.clock import SystemClock
 
 
@@ -41,5 +47,47 @@ def play(tmp_path: Path) -> Play:
             assert faults == []
 
         asyncio.run(go())
+
+    return run
+
+
+INSTALLATIONS = ("installation-1", "installation-2")
+
+
+@pytest.fixture
+def with_kvs(tmp_path: Path, play: Play) -> Callable[[Scenario], None]:
+    """Plays a scenario with a store behind the capability socket."""
+    store = open_store(f"sqlite:///{tmp_path}/kv.db", SystemClock(), Sealer(bytes(32)))
+
+    async def prepare(tx: Tx) -> None:
+        await tx.run(insert(tables.organization).values(id="o", name="o", created_at=0))
+        for product in ("one", "two"):
+            await tx.run(insert(tables.product).values(key=product, name=product))
+        await tx.run(
+            insert(tables.site).values(
+                id="s", organization_id="o", host="s.test", name="s", created_at=0
+            )
+        )
+        await tx.run(insert(tables.app).values(id="a", name="a", created_at=0))
+        await tx.run(
+            insert(tables.environment).values(id="e", app_id="a", key="development", created_at=0)
+        )
+        for id, product in zip(INSTALLATIONS, ("one", "two"), strict=True):
+            await tx.run(
+                insert(tables.installation).values(
+                    id=id, site_id="s", environment_id="e", product=product, major=1, created_at=0
+                )
+            )
+
+    def run(scenario: Scenario) -> None:
+        async def go(world: World) -> None:
+            try:
+                await migrate(store)
+                await store.write(prepare)
+                await scenario(world)
+            finally:
+                await store.close()
+
+        play(go, Capabilities(store).handle)
 
     return run

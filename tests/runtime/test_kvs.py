@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_world import Play, World, elsewhere
-from sqlalchemy import insert
 
 from sallyport.capabilities.kvs import check_key, check_value
 from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.capabilities.serve import Capabilities
-from sallyport.store import schema as tables
-from sallyport.store.engine import Tx, open_store
-from sallyport.store.migrations import migrate
-from sallyport.store.seal import Sealer
-from sallyport.vocab.clock import SystemClock
 
 APP = """
 import asyncio
@@ -57,46 +48,6 @@ def forked(request):
     return {"statusCode": 200, "body": str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))}
 """
 FUNCTIONS = ("run", "twins", "forked")
-INSTALLATIONS = ("installation-1", "installation-2")
-
-
-@pytest.fixture
-def with_kvs(tmp_path: Path, play: Play) -> Callable[[Callable[[World], Awaitable[None]]], None]:
-    """Plays a scenario with a store behind the capability socket."""
-    store = open_store(f"sqlite:///{tmp_path}/kv.db", SystemClock(), Sealer(bytes(32)))
-
-    async def prepare(tx: Tx) -> None:
-        await tx.run(insert(tables.organization).values(id="o", name="o", created_at=0))
-        for product in ("one", "two"):
-            await tx.run(insert(tables.product).values(key=product, name=product))
-        await tx.run(
-            insert(tables.site).values(
-                id="s", organization_id="o", host="s.test", name="s", created_at=0
-            )
-        )
-        await tx.run(insert(tables.app).values(id="a", name="a", created_at=0))
-        await tx.run(
-            insert(tables.environment).values(id="e", app_id="a", key="development", created_at=0)
-        )
-        for id, product in zip(INSTALLATIONS, ("one", "two"), strict=True):
-            await tx.run(
-                insert(tables.installation).values(
-                    id=id, site_id="s", environment_id="e", product=product, major=1, created_at=0
-                )
-            )
-
-    def run(scenario: Callable[[World], Awaitable[None]]) -> None:
-        async def go(world: World) -> None:
-            try:
-                await migrate(store)
-                await store.write(prepare)
-                await scenario(world)
-            finally:
-                await store.close()
-
-        play(go, Capabilities(store).handle)
-
-    return run
 
 
 async def ask(world: World, target: Any, code: str) -> Any:
@@ -249,7 +200,8 @@ def test_what_a_thread_asks_between_calls_waits_for_the_next_call(play: Play) ->
 @settings(deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode())))
 def test_any_bytes_get_a_readable_reply(payload: bytes) -> None:
-    capabilities = Capabilities(None)  # type: ignore[arg-type]  nothing readable gets that far
+    # Nothing readable gets as far as the store.
+    capabilities = Capabilities(None)  # type: ignore[arg-type]
     reply = msgspec.json.decode(asyncio.run(capabilities.handle("installation", payload)))
     assert reply["status"] in (400, 404)
     assert set(reply["body"]) == {"code", "message"}
