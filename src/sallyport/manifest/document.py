@@ -30,8 +30,8 @@ from ruamel.yaml.reader import ReaderError
 
 MAX_BYTES = 1_048_576
 MAX_LINE = 20_000
-MAX_LINES = 10_000
-MAX_NODES = 20_000
+MAX_LINES = 20_000
+MAX_NODES = 30_000
 MAX_DEPTH = 30
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,15}", re.ASCII)

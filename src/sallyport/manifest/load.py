@@ -54,11 +54,14 @@ def read_manifest(
         findings.error(unreadable, messages.VALID_YAML, _unparsed(file_name, unreadable.reason))
         return Read(file_name, None, findings.sorted())
     root = composed.root
-    for fault in (*composed.faults, *fill_in(root, variables or {})):
+    unset = fill_in(root, variables or {})
+    for fault in (*composed.faults, *unset):
         findings.error(fault, messages.VALID_YAML, _unparsed(file_name, fault.reason))
     data_read = document.to_data(root)
     for violation in violations("manifest", data_read):
-        _report(root, violation, findings)
+        place = node_at(root, violation.path)
+        if not any((place.line, place.column) == (fault.line, fault.column) for fault in unset):
+            _report(root, violation, findings)
     check(root, source, findings)
     check_routes(root, findings)
     manifest = None if findings.has_errors else build(data_read)

@@ -21,6 +21,7 @@ from sallyport.scopes.grammar import is_custom
 from sallyport.vocab.ids import APP_ARI_PREFIX, is_uuid
 
 LONGEST_FUNCTION_KEY = 23
+MOST_GUESSES = 20
 RUN_TYPES = ("apiRoute", "function", "webtrigger", "scheduledTrigger", "trigger", "consumer")
 
 _QUIET_TYPES = frozenset({*RUN_TYPES, "endpoint"})
@@ -132,7 +133,8 @@ def check_function_keys(modules: Mapping, findings: Findings) -> None:
 
 
 def check_references(modules: Mapping, findings: Findings) -> None:
-    """What a module names must be declared."""
+    """What a module names must be declared. Only the first few get a guess of what was meant."""
+    guesses = MOST_GUESSES
     for target in ("function", "endpoint"):
         declared = [key.text for item in items(modules, target) if (key := item.text("key"))]
         known = set(declared)
@@ -146,7 +148,8 @@ def check_references(modules: Mapping, findings: Findings) -> None:
                     named = place.text(target)
                     if named is None or named.text in known:
                         continue
-                    meant = messages.nearest(named.text, declared[:200])
+                    guesses -= 1
+                    meant = messages.nearest(named.text, declared[:200]) if guesses >= 0 else None
                     findings.error(
                         named,
                         messages.VALID_MODULE,
