@@ -6,7 +6,6 @@ Contributors deploy to every environment but production, app admins to all.
 from __future__ import annotations
 
 import asyncio
-import io
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping
@@ -24,7 +23,7 @@ from sallyport.manifest.versioning import needs_major
 from sallyport.model.directory import Actor
 from sallyport.model.manifest import Diagnostic, Manifest
 from sallyport.model.registry import Environment, Version
-from sallyport.runtime.bundle import LARGEST, store_bundle
+from sallyport.runtime.bundle import open_archive, store_bundle
 from sallyport.store import environments, versions
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.versions import Judge, VersionLine
@@ -183,24 +182,15 @@ def _require_own(manifest: Manifest, app_id: str) -> None:
 
 def _open(archive: bytes) -> tuple[bytes, Files]:
     """The manifest's bytes, at most one more than may be, and the names of the other files."""
-    if len(archive) > LARGEST:
-        raise _not_an_app(f"The archive is larger than {LARGEST // (1024 * 1024)} MB.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            files = Files(opened.namelist())
-            if not files.has(MANIFEST_FILE):
-                raise _not_an_app(f"There is no {MANIFEST_FILE} at the root of the archive.")
+    with open_archive(archive) as opened:
+        files = Files(opened.namelist())
+        if not files.has(MANIFEST_FILE):
+            raise _not_an_app(f"There is no {MANIFEST_FILE} at the root of the archive.")
+        try:
             with opened.open(MANIFEST_FILE) as file:
                 return file.read(MAX_BYTES + 1), files
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        ValueError,
-        OverflowError,
-        RuntimeError,
-    ):
-        raise _not_an_app("The archive is not a zip file that can be read.") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
+            raise _not_an_app(f"{MANIFEST_FILE} in the archive cannot be read.") from None
 
 
 def _not_an_app(detail: str) -> Refused:

@@ -43,8 +43,7 @@ def store_bundle(directory: Path, data: bytes) -> str:
     call it from a thread. Raises `Refused` (`bundle_invalid`) for an archive that is too large, is
     broken, or holds anything but plain files under plain relative names.
     """
-    if len(data) > LARGEST:
-        raise _refused("The archive is larger than 25 MB.", "Leave large files out of the app.")
+    archive = open_archive(data)
     digest = hashlib.sha256(data).hexdigest()
     target = bundle_path(directory, digest)
     if target.exists():
@@ -52,7 +51,7 @@ def store_bundle(directory: Path, data: bytes) -> str:
     directory.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{digest[:16]}-", dir=directory))
     try:
-        with _open(data) as archive:
+        with archive:
             for info, name in _verified(archive.infolist()):
                 _unpack(archive, info, folder / name)
         _seal(folder)
@@ -69,7 +68,13 @@ def store_bundle(directory: Path, data: bytes) -> str:
     return digest
 
 
-def _open(data: bytes) -> zipfile.ZipFile:
+def open_archive(data: bytes) -> zipfile.ZipFile:
+    """Open an untrusted zip archive in bounded memory; what it holds is not verified yet.
+
+    Raises `Refused` (`bundle_invalid`).
+    """
+    if len(data) > LARGEST:
+        raise _refused("The archive is larger than 25 MB.", "Leave large files out of the app.")
     # Reading the directory makes an object of every entry: look at their number first. Files that
     # are archives themselves, and stored as they are, may add some.
     if data.count(_DIRECTORY_ENTRY) > 4 * MOST_FILES:
