@@ -76,7 +76,10 @@ class Browser:
         return answer
 
     async def submit(self, page: httpx.Response, with_field: str, **values: str) -> httpx.Response:
-        """Send the page's form that has `with_field`, with these values in place of its own."""
+        """Send the page's form that has `with_field`, with these values in place of its own.
+
+        The answer is not followed where it redirects.
+        """
         for form in forms(page.text):
             names = {name for name, _ in form.fields}
             if with_field in names:
@@ -84,19 +87,16 @@ class Browser:
         else:
             raise Failed(f"{page.url} has no form with {with_field!r} (status {page.status_code}).")
         kept = [(name, value) for name, value in form.fields if name not in values]
-        answer = await self._http.post(
+        return await self._http.post(
             urljoin(str(page.url), form.action or str(page.url)),
             data=_many(kept + list(values.items())),
             headers={"Origin": self._base_url, "Sec-Fetch-Site": "same-origin"},
         )
-        while answer.is_redirect and self._is_here(answer):
-            answer = await self._http.get(self._next(answer))
-        return answer
 
     async def sign_in(self, email: str, password: str) -> None:
         page = await self.open("/login")
         answer = await self.submit(page, "password", email=email, password=password)
-        if answer.is_error:
+        if not answer.is_redirect:
             raise Failed(f"{email} could not sign in (status {answer.status_code}).")
 
     async def consent(self, authorization_url: str, site_id: str) -> str:
