@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from sallyport.vocab.errors import Reason, Refused
 
@@ -75,9 +76,22 @@ class Attempts:
 
 
 def _limits(email: str, address: str | None) -> tuple[tuple[_Key, int], ...]:
-    place = address or ""
+    place = _place(address)
     return (
         (("person", email, place), PER_PERSON),
         (("email", email, ""), PER_EMAIL),
         (("address", "", place), PER_ADDRESS),
     )
+
+
+def _place(address: str | None) -> str:
+    """Whoever has one IPv6 address has its whole /64, so that counts as one."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((parsed, 64), strict=False))

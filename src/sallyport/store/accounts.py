@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, select, true, update
 
 from sallyport.model.directory import Account
 from sallyport.store import schema
@@ -91,7 +91,10 @@ async def all_accounts(reader: Reader) -> tuple[Account, ...]:
 
 async def set_active(tx: Tx, account_id: str, active: bool) -> bool:
     """True where that changed it."""
-    return await _set(tx, account_id, _account.active != active, active=active)
+    changed = await _set(tx, account_id, _account.active != active, active=active)
+    if changed:
+        tx.changed(Kind.ACCOUNT, account_id)
+    return changed
 
 
 async def set_operator(tx: Tx, account_id: str, operator: bool) -> bool:
@@ -100,7 +103,8 @@ async def set_operator(tx: Tx, account_id: str, operator: bool) -> bool:
 
 
 async def set_password_hash(tx: Tx, account_id: str, password_hash: str) -> bool:
-    return await _set(tx, account_id, _account.id == account_id, password_hash=password_hash)
+    """False where there is no such account."""
+    return await _set(tx, account_id, true(), password_hash=password_hash)
 
 
 async def other_active_operators(tx: Tx, account_id: str) -> bool:
@@ -158,6 +162,4 @@ async def _set(tx: Tx, account_id: str, differs: ColumnElement[bool], **values: 
     done = await tx.run(
         update(schema.account).where(_account.id == account_id, differs).values(**values)
     )
-    if done.rowcount == 1:
-        tx.changed(Kind.ACCOUNT, account_id)
     return done.rowcount == 1

@@ -15,7 +15,8 @@ def insert_into(reader: Reader, table: Table) -> postgresql.Insert:
 
     `.rowcount` of the first is 0 where the row was there already, whoever wrote it.
     """
-    if reader.conn.dialect.name == "sqlite":
-        # The two classes offer the same methods; the type names one of them.
-        return cast(postgresql.Insert, sqlite.insert(table))
-    return postgresql.insert(table)
+    # The two classes offer the same methods; the type names one of them.
+    insert = sqlite.insert if reader.conn.dialect.name == "sqlite" else postgresql.insert
+    statement = cast(postgresql.Insert, insert(table))
+    # SQLAlchemy forgets how many rows an INSERT made, unless it is told not to.
+    return statement.execution_options(preserve_rowcount=True)

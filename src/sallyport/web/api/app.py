@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.util import find_spec
+from typing import Any
 
 from fastapi import FastAPI
 
 from sallyport.control.services import Services
+from sallyport.vocab import problem
+from sallyport.web.api import (
+    admin,
+    apps,
+    decisions,
+    deployments,
+    environments,
+    grants,
+    installations,
+    integrations,
+    logs,
+    me,
+    operator,
+    setup,
+    sites,
+)
 from sallyport.web.api.body_limit import BodyLimit
+from sallyport.web.api.edges import Edges
 from sallyport.web.api.refusals import HANDLERS, Unexpected
 
-# One file of this package each, with a `router`.
-NOUNS = (
-    "setup",
-    "me",
-    "sites",
-    "operator",
-    "apps",
-    "environments",
-    "deployments",
-    "installations",
-    "admin",
-    "integrations",
-    "grants",
-    "logs",
-    "decisions",
+ROUTERS = (
+    setup.router,
+    me.router,
+    sites.router,
+    operator.router,
+    apps.router,
+    environments.router,
+    deployments.router,
+    installations.router,
+    admin.router,
+    integrations.router,
+    grants.router,
+    logs.router,
+    decisions.router,
 )
+
+_PROBLEM: dict[str, Any] = {
+    "description": "A problem document (RFC 9457)",
+    "content": {
+        problem.MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "reason"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "reason": {"type": "string"},
+                    "fix": {"type": "string"},
+                },
+            }
+        }
+    },
+}
 
 
 def build_api(services: Services) -> FastAPI:
@@ -38,12 +73,12 @@ def build_api(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=HANDLERS,
+        responses={"default": _PROBLEM, 422: _PROBLEM},
     )
-    api.add_middleware(BodyLimit)
-    api.add_middleware(Unexpected)
+    # The last one added is the outermost.
+    for layer in (BodyLimit, Unexpected, Edges):
+        api.add_middleware(layer)
     api.state.services = services
-    for noun in NOUNS:
-        module = f"{__package__}.{noun}"
-        if find_spec(module) is not None:
-            api.include_router(importlib.import_module(module).router)
+    for router in ROUTERS:
+        api.include_router(router)
     return api

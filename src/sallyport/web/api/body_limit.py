@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,13 +29,13 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = limit_of(scope["path"])
-        announced = Headers(scope=scope).get("content-length", "0")
+        announced = _announced(scope)
         seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             # An HTTPException raised here passes through whatever reads the body.
-            if not announced.isdecimal() or int(announced) > limit:
+            if announced > limit:
                 raise _too_large(limit)
             message = await receive()
             seen += len(message.get("body", b""))
@@ -42,6 +44,12 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _announced(scope: Scope) -> float:
+    """What Content-Length says; more than any limit where it is no sensible number."""
+    text = Headers(scope=scope).get("content-length", "0")
+    return int(text) if text.isdecimal() and len(text) <= 15 else inf
 
 
 def _too_large(limit: int) -> HTTPException:
