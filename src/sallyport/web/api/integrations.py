@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sallyport.control import integrations
 from sallyport.control.integrations import IntegrationView, LinkRequest, LinkView
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
+from sallyport.web.api.bodies import Body
 
 router = APIRouter(tags=["integrations"])
 
 MOST_SCOPES = 20
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Link(Body):
