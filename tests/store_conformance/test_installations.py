@@ -20,15 +20,19 @@ from registry_world import (
 )
 from sqlalchemy import insert, select
 
+from sallyport.model.access import IntegrationLink
 from sallyport.store import environments, installations, installed
 from sallyport.store import schema as tables
 from sallyport.store.changes import Change, Kind
+from sallyport.store.consent import Consent, give_consent
 from sallyport.store.engine import Reader, Store, Tx
 from sallyport.store.facts import installation_facts
+from sallyport.store.integrations import create_integration
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import new_id
 
 WithStore = Callable[..., Any]
+SCOPE, ADDRESS = "read:employee:custom", "https://client.test/callback"
 
 
 def test_twenty_competing_installations_make_one(with_store: WithStore) -> None:
@@ -295,5 +299,51 @@ def test_installations_are_seen_by_builders_of_the_app_and_members_of_the_site_a
         assert await store.read(through, world.admin.account_id, world.development.id)
         assert not await store.read(through, world.admin.account_id, world.production.id)
         assert not await store.read(through, new_id(), world.development.id)
+
+    with_store(scenario)
+
+
+def test_a_consent_that_meets_an_uninstallation_does_not_outlive_it(with_store: WithStore) -> None:
+    async def scenario(store: Store) -> None:
+        world = await seed(store)
+        await deploy(world)
+        held = await store.read(installed.installation_by_id, await install(world))
+        assert held is not None
+        link = IntegrationLink(
+            world.site_id, world.app.id, world.development.id, frozenset({SCOPE}), frozenset()
+        )
+        account_id = world.admin.account_id
+        assert account_id is not None
+        integration = await store.write(
+            create_integration, world.admin, account_id, "Sync", [ADDRESS], link, "0" * 64
+        )
+        wanted = Consent(
+            integration.client_id,
+            account_id,
+            world.site_id,
+            world.development.id,
+            frozenset({SCOPE}),
+            ADDRESS,
+            True,
+            None,
+        )
+        removed, leave = asyncio.Event(), asyncio.Event()
+
+        async def remove(tx: Tx) -> None:
+            await installations.remove_installation(tx, world.admin, held)
+            removed.set()
+            await leave.wait()
+
+        removing = asyncio.create_task(store.write(remove))
+        await removed.wait()
+        consenting = asyncio.create_task(
+            store.write(give_consent, world.admin, wanted, "1" * 64, 60_000)
+        )
+        done, _ = await asyncio.wait({consenting}, timeout=0.5)
+        leave.set()
+        await removing
+        assert done == set(), "the consent did not wait for the uninstallation"
+        assert await consenting is False
+        assert await store.read(rows, tables.grant) == 0
 
     with_store(scenario)

@@ -159,15 +159,6 @@ async def installable_apps(services: Services, actor: Actor) -> tuple[Installabl
     return await services.store.read(ask)
 
 
-async def describe(services: Services, items: tuple[Installed, ...]) -> tuple[ConnectedApp, ...]:
-    """Installations that the actor was given, with their routes and base URLs."""
-
-    async def ask(reader: Reader) -> tuple[ConnectedApp, ...]:
-        return await _connected(services, reader, items)
-
-    return await services.store.read(ask)
-
-
 async def _connected(
     services: Services, reader: Reader, items: tuple[Installed, ...]
 ) -> tuple[ConnectedApp, ...]:

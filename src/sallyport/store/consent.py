@@ -18,6 +18,7 @@ from sallyport.store.grants import add_to_grant
 from sallyport.store.installed import installations_seen_by
 from sallyport.store.integrations import hold_integration, integration_by_client_id
 from sallyport.store.lists import write_names
+from sallyport.store.locks import hold
 from sallyport.store.versions import manifests
 from sallyport.vocab.events import Event
 
@@ -90,6 +91,8 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
     since the page was drawn. Raises `Refused` where the integration was revoked.
     """
     await hold_integration(tx, consent.client_id)
+    # Uninstalling holds it too: a consent comes before it and ends, or after it and is refused.
+    await hold(tx, schema.environment, consent.environment_id)
     integration = await integration_by_client_id(tx, consent.client_id)
     environment = await environment_by_id(tx, consent.environment_id)
     if integration is None or environment is None:
