@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sallyport.manifest.document import compose, to_data
@@ -106,6 +106,7 @@ LINES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_it_changes_the_id_or_refuses(lines: list[str], newline: str) -> None:
     data = newline.join(lines).encode()

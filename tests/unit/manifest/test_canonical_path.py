@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sallyport.manifest.canonical import LONGEST_REQUEST_PATH, canonical_segments
@@ -123,12 +123,14 @@ SEGMENT = st.text(min_size=1, max_size=8).filter(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(SEGMENT, min_size=1, max_size=5))
 def test_every_text_has_a_canonical_path(segments: list[str]) -> None:
     raw = "/" + "/".join(quote(segment, safe=PCHAR) for segment in segments)
     assert canonical_segments(raw) == tuple(segments)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*"/.%;\\aZ2eEfF5cC0é \n\x00@", "%2e", "%2F", "%C3%A9", "..", "%25"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifest_samples import (
     GONE,
@@ -255,6 +255,7 @@ def test_variables_cannot_blow_a_manifest_up() -> None:
 KEYS = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(KEYS, st.sampled_from(["GET", "POST"]), KEYS),

@@ -50,7 +50,7 @@ def route_lists(draw: st.DrawFn) -> list[Route]:
 CALLS = st.lists(st.sampled_from([*LITERALS, "other"]), min_size=1, max_size=6).map(tuple)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(route_lists(), CALLS, st.sampled_from(OPERATIONS[:3]))
 def test_the_table_agrees_with_the_rules(
     routes: list[Route], call: tuple[str, ...], operation: str

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sallyport.scopes.grammar import (
@@ -44,6 +44,7 @@ def test_other_scopes(name: str) -> None:
     assert not is_custom(name)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab-.:_9 \né"), max_size=12), st.booleans())
 def test_the_check_is_the_published_pattern(stem: str, suffixed: bool) -> None:
     name = stem + (":custom" if suffixed else "")
