@@ -14,11 +14,10 @@ blocking the loop.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from sallyport_app import _platform
 
@@ -35,6 +34,10 @@ __all__ = [
     "query",
     "set",
 ]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class KvsError(Exception):
@@ -110,22 +113,29 @@ def query(*, prefix: str = "", limit: int = 10, cursor: str | None = None) -> Pa
 
 async def aget(key: str, default: Any = None) -> Any:
     """As `get`."""
-    return await asyncio.to_thread(get, key, default)
+    return await _in_thread(get, key, default)
 
 
 async def aset(key: str, value: Any) -> None:
     """As `set`."""
-    await asyncio.to_thread(set, key, value)
+    await _in_thread(set, key, value)
 
 
 async def adelete(key: str) -> None:
     """As `delete`."""
-    await asyncio.to_thread(delete, key)
+    await _in_thread(delete, key)
 
 
 async def aquery(*, prefix: str = "", limit: int = 10, cursor: str | None = None) -> Page:
     """As `query`."""
-    return await asyncio.to_thread(query, prefix=prefix, limit=limit, cursor=cursor)
+    return await _in_thread(query, prefix=prefix, limit=limit, cursor=cursor)
+
+
+async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    # Most handlers are synchronous, and importing asyncio is a third of a cold start.
+    import asyncio
+
+    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def _ask(operation: str, body: dict[str, Any]) -> Any:

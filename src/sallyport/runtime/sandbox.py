@@ -97,7 +97,7 @@ class PlainDriver:
     def start(self, launch: Launch) -> subprocess.Popen[bytes]:
         """Raises `OSError` when the process cannot be started."""
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(launch.script), *launch.arguments],
+            [sys.executable, "-I", "-S", "-X", "utf8", str(launch.script), *launch.arguments],
             env={},
             cwd=launch.directory,
             stdin=subprocess.DEVNULL,

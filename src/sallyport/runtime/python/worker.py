@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import importlib
 import inspect
 import itertools
 import json
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sallyport_app import Context, Request, _platform
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sallyport.runtime import frames, headers
     from sallyport.runtime.python import capture, confine
 else:
@@ -39,6 +41,15 @@ class BadResult(Exception):
 
 class MissingFunction(Exception):
     """The handler is not in its module."""
+
+
+def prepare(functions: list[str]) -> None:
+    """Import, in the zygote, what the handlers will need in every worker."""
+    for name in functions:
+        module, _, function = name.rpartition(".")
+        handler = getattr(sys.modules.get(module.replace("/", ".")), function, None)
+        if inspect.iscoroutinefunction(handler):
+            importlib.import_module("asyncio")
 
 
 def begin(
@@ -133,6 +144,8 @@ class Worker:
         return result
 
     def _wait_for(self, awaitable: Any) -> Any:
+        import asyncio
+
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)

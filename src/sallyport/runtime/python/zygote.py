@@ -1,6 +1,6 @@
 """The zygote: imports the app's modules once, then forks a worker whenever one is asked for.
 
-Started as `python -I -S -B zygote.py <descriptor> <parent pid>`; the descriptor is its control
+Started as `python -I -S zygote.py <descriptor> <parent pid>`; the descriptor is its control
 socket. It runs no handler, so that nothing of one installation is in it for the next to find.
 """
 
@@ -99,6 +99,8 @@ def main() -> None:
     os.environ.update(dict(start["variables"]))
     source = Path(start["source"])
     sys.path.insert(0, str(source))
+    # The bundle stays as it was deployed; our own files, above, may be cached.
+    sys.dont_write_bytecode = True
 
     def emit(level: int, line: bytes) -> None:
         line = line[: frames.LARGEST_LOG_LINE]
@@ -107,6 +109,7 @@ def main() -> None:
     log = capture.Capture(emit)
     log.install()
     errors = import_modules(source, start["functions"])
+    worker.prepare(start["functions"])
     log.end()
     if threading.active_count() > 1:
         emit(
