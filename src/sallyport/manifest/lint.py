@@ -47,7 +47,7 @@ def lint(
     lint_mixed_use(manifest, routes, findings)
     lint_read_routes(manifest, routes, findings)
     lint_unreachable(manifest, routes, findings)
-    lint_unused_functions(read.root, manifest, findings)
+    lint_unused_functions(read.root, findings)
     lint_memory(read.root, manifest, findings)
     if forge:
         forge_findings(read.root, manifest, findings)
@@ -197,7 +197,7 @@ def _taken_by(route: Route, table: RouteTable) -> list[str]:
     return list(dict.fromkeys(takers))
 
 
-def lint_unused_functions(root: Mapping, manifest: Manifest, findings: Findings) -> None:
+def lint_unused_functions(root: Mapping, findings: Findings) -> None:
     """A function that nothing names."""
     named: set[str] = set()
     modules = root.get("modules")
@@ -230,7 +230,7 @@ def lint_memory(root: Mapping, manifest: Manifest, findings: Findings) -> None:
         place or root,
         BEST_PRACTICE,
         f"app.runtime.memoryMB is {manifest.runtime.memory_mb}: "
-        f"128 to 1024 is documented, and what is outside may be cut to it",
+        "128 to 1024 is documented, and what is outside may be cut to it",
     )
 
 

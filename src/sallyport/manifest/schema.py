@@ -135,7 +135,7 @@ def _unique(validator: Any, wanted: bool, value: Any, _schema: Any) -> _Errors:
     for index, item in enumerate(value):
         earlier = seen.setdefault(json.dumps(item, sort_keys=True), index)
         if earlier != index:
-            yield ValidationError(f"{index} and {earlier}", path=())
+            yield ValidationError(f"{index} and {earlier}")
             return
 
 
