@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -14,7 +15,6 @@ from typing import Final, Literal
 
 import msgspec
 
-import sallyport_app
 from sallyport.runtime import frames
 from sallyport.runtime.call import Image
 from sallyport.runtime.channel import Channel
@@ -25,7 +25,6 @@ from sallyport.runtime.result import UNREADABLE
 from sallyport.runtime.sandbox import Driver, Launch
 
 SCRIPT: Final = Path(__file__).parent / "python" / "zygote.py"
-LIBRARY: Final = Path(sallyport_app.__file__).parent
 _SWEEPS: Final = 20
 
 
@@ -177,7 +176,7 @@ class Zygote:
             "variables": self.image.variables,
             "memory_mb": self.image.memory_mb,
             "confinement": driver.confinement,
-            "library": str(LIBRARY),
+            "library": str(_library()),
         }
         self._control.send(frames.START, 0, msgspec.json.encode(start))
 
@@ -245,6 +244,14 @@ class Zygote:
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()
+
+
+def _library() -> Path:
+    """The folder of `sallyport_app`, which the platform itself never loads."""
+    spec = importlib.util.find_spec("sallyport_app")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def _exit_text(code: int) -> str:
