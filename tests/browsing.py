@@ -10,7 +10,8 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,29 +62,37 @@ class House:
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(30)
 
     def add_account(self, email: str, name: str, *, operator: bool = False) -> Account:
+        """The account of this email, made where there is none; its password is `PASSWORD`."""
+
         async def add() -> Account | None:
+            store = self.services.store
+            if (held := await store.read(accounts.account_by_email, email)) is not None:
+                return held
             hashed = await hash_password(PASSWORD)
-            return await self.services.store.write(
-                accounts.add_account, email, name, hashed, operator=operator
-            )
+            return await store.write(accounts.add_account, email, name, hashed, operator=operator)
 
         made = self.act(add())
         assert made is not None
+        assert made.name == name
         return made
 
     def http(self, **options: Any) -> httpx.Client:
         """A program's view: cookies kept, redirects shown, no header that browsers add."""
         return httpx.Client(base_url=self.url, timeout=30, **options)
 
-    def signed_in(self, email: str) -> httpx.Client:
+    @contextmanager
+    def signed_in(self, email: str) -> Iterator[httpx.Client]:
         """The same, signed in, sending what a browser sends from our own pages."""
-        client = self.http(headers={"Origin": self.url})
+        with self.http(headers={"Origin": self.url}) as client:
+            self._sign_in(client, email)
+            yield client
+
+    def _sign_in(self, client: httpx.Client, email: str) -> None:
         token = form_token(client.get("/login"))
         answer = client.post(
             "/login", data={"email": email, "password": PASSWORD, "form_token": token}
         )
         assert answer.status_code == 303, answer.text
-        return client
 
 
 def form_token(page: httpx.Response, action: str | None = None) -> str:
@@ -96,19 +105,25 @@ def form_token(page: httpx.Response, action: str | None = None) -> str:
     return found[1]
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with served(tmp_path) as made:
+@pytest.fixture(scope="module")
+def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with served(tmp_path_factory.mktemp("house")) as made:
         yield made
+
+
+@pytest.fixture
+def house(running_house: House) -> House:
+    """The module's house, with its first question and no answer yet."""
+    running_house.question = question(running_house.client_url)
+    running_house.answers.clear()
+    return running_house
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser. Its driver holds this thread's event loop, so it ends with the module."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -281,6 +296,3 @@ def _address(listener: socket.socket) -> str:
 
 def _server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-
-
-Scenario = Callable[[House], Any]

@@ -57,8 +57,8 @@ class ConsentPages:
         )
 
     async def sign_in(self, request: Request, return_to: str) -> Response:
-        """Sign in first, then come back to `return_to`."""
-        return to_sign_in(return_to)
+        """Sign in, anew where somebody is signed in already; then come back to `return_to`."""
+        return to_sign_in(return_to, again=await self.signed_in_account(request) is not None)
 
     async def signed_in_account(self, request: Request) -> Account | None:
         """Who is signed in in this browser."""

@@ -42,7 +42,7 @@ def draw(
         **values,
     )
     response = HTMLResponse(html, status_code=status, headers=headers)
-    if visit.visitor_is_new and visit.account is None:
+    if visit.visitor_is_new:
         cookies.set_cookie(response, cookies.VISITOR, visit.visitor, secure=visit.secure)
     return guard(response, form_targets)
 

@@ -39,7 +39,7 @@ async def read_form(request: Request) -> FormData:
         )
     except ValueError:
         raise Refused(Reason.REQUEST_MALFORMED, "The form could not be read.") from None
-    return FormData(fields)
+    return FormData([(name, value) for name, value in fields])
 
 
 def one(form: FormData, name: str) -> str:

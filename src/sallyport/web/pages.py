@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
-from sallyport.web import account, signin
+from sallyport.web import account, admin, console, integrations, signin
 from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
 from sallyport.web.drawing import static
 from sallyport.web.errors import refusal_page
@@ -36,11 +36,36 @@ OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
     ("/logout", signin.sign_out),
     ("/setup", signin.set_up),
 )
-PAGES: tuple[tuple[str, Shown], ...] = (("/account", account.show),)
+PAGES: tuple[tuple[str, Shown], ...] = (
+    ("/account", account.show),
+    ("/console", console.show_apps),
+    ("/console/apps/{app_id}", console.show_one_app),
+    ("/console/apps/{app_id}/environments/{environment}", console.show_environment),
+    ("/console/integrations", integrations.show_list),
+    ("/console/integrations/new", integrations.show_new),
+    ("/console/integrations/{client_id}", integrations.show_one),
+    ("/console/integrations/{client_id}/links", integrations.show_link),
+    ("/admin", admin.show_sites),
+    ("/admin/sites/{site}", admin.show_site),
+    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}", admin.show_app),
+    ("/admin/sites/{site}/decisions/{decision_id}", admin.show_decision),
+)
 FORMS: tuple[tuple[str, Sent], ...] = (
     ("/account/consents/{grant_id}/end", account.end_consent),
     ("/account/api-tokens", account.create_api_token),
     ("/account/api-tokens/{token_id}/revoke", account.revoke_api_token),
+    ("/console/apps", console.register),
+    ("/console/integrations/new", integrations.create),
+    ("/console/integrations/{client_id}", integrations.change),
+    ("/console/integrations/{client_id}/links", integrations.link),
+    ("/console/integrations/{client_id}/unlink", integrations.unlink),
+    ("/console/integrations/{client_id}/secrets", integrations.rotate),
+    ("/console/integrations/{client_id}/secrets/end-previous", integrations.end_previous),
+    ("/console/integrations/{client_id}/revoke", integrations.revoke),
+    ("/admin/sites/{site}/installations", admin.install),
+    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis", admin.turn),
+    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/upgrade", admin.upgrade),
+    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/uninstall", admin.uninstall),
 )
 
 

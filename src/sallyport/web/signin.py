@@ -23,7 +23,7 @@ async def start(visit: Visit) -> Response:
 
 async def show_sign_in(visit: Visit) -> Response:
     onward = local_path(visit.request.query_params.get("next"), START)
-    if visit.account is not None:
+    if visit.account is not None and not visit.request.query_params.get("again"):
         return see_other(onward)
     return draw(visit, "login.html", next=onward, email="", problem=None)
 

@@ -101,9 +101,13 @@ def see_other(location: str) -> Response:
     return response
 
 
-def to_sign_in(return_to: str) -> Response:
-    """Ask for sign-in, then come back to `return_to`, a path of this platform."""
-    return see_other(f"{SIGN_IN}?next={quote(return_to, safe='')}")
+def to_sign_in(return_to: str, *, again: bool = False) -> Response:
+    """Ask for sign-in, then come back to `return_to`, a path of this platform.
+
+    `again`: also of those who are signed in already.
+    """
+    asked_again = "&again=1" if again else ""
+    return see_other(f"{SIGN_IN}?next={quote(return_to, safe='')}{asked_again}")
 
 
 def local_path(text: str | None, otherwise: str) -> str:

@@ -1,0 +1,76 @@
+"""Names that attack: whatever somebody calls an app, a scope or themselves, it is text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page
+
+from browsing import House, sign_in
+from sallyport.model.consent import RouteLine, ScopeLine, SiteChoice
+
+NAMES = [
+    "<svg onload=alert(1)>",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "{{ 7 * 7 }}{% raw %}",
+    "</title><script>alert(1)</script>",
+    "\u202emoc.evil\u202c safe",
+    "a\u200bb\ufeffc",
+    "A" * 3000,
+]
+
+
+@pytest.mark.parametrize("text", NAMES, ids=lambda text: ascii(text[:20]))
+def test_names_in_consent_are_text(house: House, page: Page, text: str) -> None:
+    email = f"consent-{NAMES.index(text)}@acme.example"
+    house.add_account(email, text)
+    site = SiteChoice(house.question.sites[0].site_id, "acme.example", text)
+    house.question = replace(
+        house.question,
+        integration_name=text,
+        integration_owner=text,
+        app_name=text,
+        account_name=text,
+        sites=(site, replace(site, site_id="2")),
+        scopes=(ScopeLine(text, text, text, (RouteLine("GET", f"/{text}"),)),),
+        fields=(("state", text), ("client_id", "c1")),
+    )
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    sign_in(page, house, email)
+    page.goto(f"{house.url}/authorize?x=1")
+    assert page.locator("script, img, main svg + svg, [onload], [onerror]").count() == 0
+    shown = page.locator("h1 bdi").first.text_content()
+    assert shown == text
+    assert page.locator("input[name=state]").input_value() == text
+    overflow = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert page.evaluate(overflow), "a long name must wrap"
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Allow").click(no_wait_after=True)
+    page.wait_for_url(f"{house.client_url}/callback*")
+    assert house.answers[0]["state"] == text
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("text", NAMES[:7], ids=lambda text: ascii(text[:20]))
+def test_names_in_our_own_pages_are_text(house: House, page: Page, text: str) -> None:
+    email = f"own-{NAMES.index(text)}@acme.example"
+    house.add_account(email, text, operator=True)
+    sign_in(page, house, email)
+    for path in ("/account", "/console", "/admin"):
+        page.goto(house.url + path)
+        assert page.locator("script, img, [onload], [onerror]").count() == 0
+        assert page.locator(".who bdi").text_content() == text
+
+
+def test_what_came_with_the_address_is_text(house: House, page: Page) -> None:
+    for path in (
+        "/login?next=/%22%3E%3Csvg%20onload=alert(1)%3E",
+        "/setup?token=%22%3E%3Csvg%20onload=alert(1)%3E",
+        "/%3Csvg%20onload=alert(1)%3E",
+    ):
+        page.goto(house.url + path)
+        assert page.locator("[onload]").count() == 0
