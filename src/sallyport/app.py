@@ -100,7 +100,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 
 @asynccontextmanager
 async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
-    bundles = settings.folder / "bundles"
+    # Workers run in a folder of their own, so a relative path would not lead them there.
+    bundles = (settings.folder / "bundles").resolve()
     keys = await open_keys(store)
     logs: Batch[LogLine] = Batch(store, add_log_lines)
     recorder = Recorder(store)
