@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from access_world import CALLBACK, JIRA, READ, WRITE, actor, audited
