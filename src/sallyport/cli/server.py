@@ -58,7 +58,10 @@ def port_of(bound: socket.socket) -> int:
 async def serving(
     platform: Platform, public: socket.socket, admin: socket.socket
 ) -> AsyncIterator[asyncio.Event]:
-    """Serve both listeners inside the block; the event is set when a signal asks for the end."""
+    """Serve both listeners inside the block; the event is set when a signal asks for the end.
+
+    Later signals change nothing: what is open must be closed in order, however often they come.
+    """
     servers = [_server(platform.asgi), _server(platform.admin)]
     tasks = [
         asyncio.create_task(server.serve(sockets=[bound]))
@@ -76,8 +79,6 @@ async def serving(
             await asyncio.sleep(0.005)
         yield stop
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sallyport.gateway.facts import ANY, Loaded, Source
-from sallyport.manifest.load import from_json
+from sallyport.manifest.stored import from_json
 from sallyport.manifest.table import RouteTable, compile_routes
 from sallyport.model.access import Grant, Integration, TokenFamily
 from sallyport.model.directory import Site, SiteRole

@@ -1,4 +1,4 @@
-"""`GET /_edge/tenant_info` on a site's host: how callers learn the cloud id, contract section (d)."""
+"""`GET /_edge/tenant_info` on a site's host: how callers learn the cloud id, contract (d)."""
 
 from __future__ import annotations
 
