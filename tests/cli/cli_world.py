@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 PROGRAM = Path(sys.executable).with_name("sallyport")
 PASSWORD = "correct horse battery staple"
 
@@ -74,19 +76,21 @@ def fresh_terminal(root: Path, **variables: str) -> Terminal:
 
 @dataclass(frozen=True)
 class Running:
-    """A platform with its first operator."""
+    """A platform with its first operator, at a terminal and over HTTP."""
 
     url: str
     root: Path
     operator: Terminal
+    api: httpx.Client
 
     def person(self, name: str, **sites: str) -> Terminal:
         """A new account, signed in by variables: `person("ada", **{site: role})`."""
         email = f"{name}-{uuid.uuid4().hex[:8]}@people.example"
-        self.operator.run("operator", "accounts", "create", email, "--name", name.title())
-        token = self.operator.json("operator", "accounts", "api-token", email, "tests")["token"]
+        account = self._made("/accounts", email=email, name=name.title())["account_id"]
+        token = self._made(f"/accounts/{account}/api-tokens", label="tests")["token"]
         for site, role in sites.items():
-            self.operator.run("operator", "members", "set", email, "--role", role, "-s", site)
+            path = f"/operator/sites/{site}/members/{account}"
+            self.api.put(path, json={"role": role}).raise_for_status()
         return fresh_terminal(
             self.root / email,
             SALLYPORT_URL=self.url,
@@ -97,9 +101,19 @@ class Running:
     def site(self) -> str:
         """A new site's host."""
         host = f"s{uuid.uuid4().hex[:8]}.example"
-        made = self.operator.json("operator", "organizations", "create", f"Org of {host}")
-        self.operator.run("operator", "sites", "create", host, "--organization", made["id"])
+        organization = self._made("/organizations", name=f"Org of {host}")["id"]
+        self._made("/sites", organization_id=organization, host=host, name=host, products=["jira"])
         return host
+
+    def _made(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.api.post(f"/operator{path}", json=body)
+        answer.raise_for_status()
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+def stored_credentials(terminal: Terminal) -> Path:
+    return Path(terminal.variables["XDG_CONFIG_HOME"]) / "sallyport" / "credentials.json"
 
 
 def app_id(terminal: Terminal) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,8 +12,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from cli_world import PASSWORD, PROGRAM, Running, Terminal, app_id, fresh_terminal
+from cli_world import (
+    PASSWORD,
+    PROGRAM,
+    Running,
+    Terminal,
+    app_id,
+    fresh_terminal,
+    stored_credentials,
+)
 
 
 @pytest.fixture
@@ -34,7 +44,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         up = subprocess.Popen(
             [PROGRAM, "up", "--data", str(root / "data"), "--port", str(port), "--admin-port", "0"],
             cwd=root,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(root),
+                "PYTHONUNBUFFERED": "1",
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -46,7 +60,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             *("--email", "olga@platform.example", "--name", "Olga", "--password-stdin"),
             stdin=f"{PASSWORD}\n",
         )
-        yield Running(url, root, operator)
+        stored = json.loads(stored_credentials(operator).read_text())["accounts"][url]
+        with httpx.Client(
+            base_url=f"{url}/api/v1",
+            auth=(stored["email"], stored["api_token"]),
+            trust_env=False,
+            timeout=60,
+        ) as api:
+            yield Running(url, root, operator, api)
     finally:
         up.send_signal(signal.SIGTERM)
         try:
@@ -101,3 +122,9 @@ def installed(deployed: Terminal, site_admin: Terminal, site: str) -> Terminal:
     site_admin.run("install", "--app", app, "-s", site, "-p", "jira")
     site_admin.run("admin", "rest-apis", "enable", "--app", app, "-s", site)
     return deployed
+
+
+@pytest.fixture(scope="session")
+def running_outsider(running: Running) -> Terminal:
+    """Somebody with an account and nothing else."""
+    return running.person("otto")

@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from cli_world import Terminal
+from cli_world import Terminal, stored_credentials
 
 SIGNED_IN = {"SALLYPORT_EMAIL": "ada@acme.example", "SALLYPORT_API_TOKEN": "spat_x"}
 Answer = tuple[int, dict[str, str], bytes]
@@ -126,7 +125,7 @@ def test_json_is_what_the_platform_sent(shell: Terminal) -> None:
 
 def test_a_stored_token_is_sent_to_no_other_platform(shell: Terminal) -> None:
     stored = {"email": "ada@acme.example", "api_token": "spat_secret", "label": None}
-    file = Path(shell.variables["XDG_CONFIG_HOME"]) / "sallyport" / "credentials.json"
+    file = stored_credentials(shell)
     file.parent.mkdir(parents=True)
     file.write_text(
         json.dumps(
@@ -147,7 +146,7 @@ def test_a_stored_token_is_sent_to_no_other_platform(shell: Terminal) -> None:
 
 
 def test_credentials_that_others_can_read_are_not_used(shell: Terminal) -> None:
-    file = Path(shell.variables["XDG_CONFIG_HOME"]) / "sallyport" / "credentials.json"
+    file = stored_credentials(shell)
     file.parent.mkdir(parents=True)
     file.write_text('{"current": null, "accounts": {}}')
     file.chmod(0o644)
@@ -158,7 +157,7 @@ def test_credentials_that_others_can_read_are_not_used(shell: Terminal) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"current": 1, "accounts": {"x": {}}}', "\0"])
 def test_credentials_in_another_form(shell: Terminal, content: str) -> None:
-    file = Path(shell.variables["XDG_CONFIG_HOME"]) / "sallyport" / "credentials.json"
+    file = stored_credentials(shell)
     file.parent.mkdir(parents=True)
     file.write_text(content)
     file.chmod(0o600)

@@ -101,7 +101,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
         drawn.add_row(*(Text(plain(value)) for value in row))
     console = Console(
         width=None if sys.stdout.isatty() else _WIDE_ENOUGH,
-        no_color=not coloured(),
+        color_system="auto" if coloured() else None,
         highlight=False,
     )
     with console.capture() as captured:
@@ -134,7 +134,9 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(_cell(each) for each in value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_cell(each)}" for name, each in value.items())
     return str(value)
 
 

@@ -1,0 +1,124 @@
+"""The switch, integrations and refused calls."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import httpx
+import pytest
+from cli_world import Terminal, app_id
+
+
+def test_the_switch(installed: Terminal, site_admin: Terminal, site: str) -> None:
+    where = ("--site", site, "--app", app_id(installed), "-e", "development")
+    out = site_admin.out("admin", "rest-apis", "disable", *where)
+    assert out == f"✔ REST APIs are off for development on {site}; the next call is refused\n"
+    assert "REST APIs  off" in site_admin.out("admin", "rest-apis", "status", *where)
+    out = site_admin.out("admin", "rest-apis", "enable", *where)
+    lines = out.splitlines()
+    assert lines[0] == f"✔ REST APIs are on for development on {site}"
+    urls = [line.removeprefix("Base URL: ") for line in lines[1:]]
+    assert len(urls) == 2
+    assert all(f"/apps/{app_id(installed)}_" in url for url in urls)
+    status = site_admin.json("admin", "rest-apis", "status", *where)
+    assert status["enabled"] is True
+    assert status["base_urls"] == urls
+    email = site_admin.variables["SALLYPORT_EMAIL"]
+    assert email in site_admin.out("admin", "rest-apis", "status", *where)
+    installed.refusal("admin", "rest-apis", "disable", *where, exit_code=4)
+
+
+def test_what_an_admin_sees(installed: Terminal, site_admin: Terminal, site: str) -> None:
+    assert "Note Board" in site_admin.out("admin", "apps", "-s", site)
+    out = site_admin.out("admin", "apps", "-s", site, "--routes")
+    assert re.search(r"PUT +/notes/\{id\} +write:note:custom", out)
+    events = [each["event"] for each in site_admin.json("admin", "audit", "--site", site)]
+    assert "rest-apis:enabled" in events
+    assert "rest-apis:enabled" in site_admin.out("admin", "audit", "--site", site, "-n", "20")
+    assert site_admin.json("admin", "grants", "list", "-s", site) == []
+    assert site_admin.json("admin", "grants", "-s", site) == []
+    assert "consented to nothing" in installed.out("grants", "list")
+
+
+def test_an_integration(installed: Terminal, site: str) -> None:
+    redirect = ("--redirect-uri", "http://localhost:9876/callback")
+    done = installed.run(
+        *("integrations", "create", "Reports", *redirect, "-s", site),
+        *("--scope", "read:note:custom"),
+    )
+    shown = dict(re.findall(r"^(\S[\w ]*?)  +(\S+)$", done.stdout, re.MULTILINE))
+    assert shown["Client secret"].startswith("spcs_")
+    assert "not shown again" in done.stderr
+    client = shown["Client id"]
+    found = installed.json("integrations", "show", client)
+    assert "client_secret" not in found
+    [link] = found["links"]
+    assert link["scopes"] == ["read:note:custom"]
+    assert link["product_scopes"] == ["read:forge-app:jira"]
+    assert httpx.URL(link["authorization_url"]).params["sns"] == (
+        f"{app_id(installed)}.{link['environment_id']}"
+    )
+    assert client in installed.out("integrations", "list")
+    assert [each["client_id"] for each in installed.json("integrations", "list")] == [client]
+
+    scopes = ("--scope", "read:note:custom", "--scope", "write:note:custom")
+    installed.run("integrations", "link", client, "-s", site, *scopes)
+    [link] = installed.json("integrations", "show", client)["links"]
+    assert sorted(link["scopes"]) == ["read:note:custom", "write:note:custom"]
+
+    secret = installed.out("integrations", "rotate-secret", client).strip()
+    assert re.fullmatch(r"spcs_\S+", secret)
+    installed.run("integrations", "rotate-secret", client, "--end-previous")
+
+    installed.run("integrations", "delete", client)
+    assert installed.json("integrations", "list") == []
+    installed.refusal("integrations", "show", client)
+
+
+def test_an_integration_for_a_scope_that_is_not_there(installed: Terminal, site: str) -> None:
+    said = installed.refusal(
+        *("integrations", "create", "Reports", "-s", site),
+        *("--redirect-uri", "http://localhost:9876/callback", "--scope", "read:salary:custom"),
+    )
+    assert "read:salary:custom" in said
+    installed.refusal("integrations", "create", "Reports", exit_code=2)
+
+
+@pytest.fixture(scope="session")
+def refused_call(installed: Terminal, site_admin: Terminal, site: str) -> str:
+    """The decision id of a call without a token."""
+    where = ("-s", site, "--app", app_id(installed))
+    status = site_admin.json("admin", "rest-apis", "status", *where)
+    answer = httpx.get(f"{status['base_urls'][0]}/notes", trust_env=False)
+    assert answer.status_code == 401
+    decision: str = answer.json()["decision_id"]
+    deadline = time.monotonic() + 10
+    while decision not in str(site_admin.json("admin", "decisions", "-s", site)):
+        assert time.monotonic() < deadline
+    return decision
+
+
+def test_why_a_call_was_refused(refused_call: str, site_admin: Terminal, site: str) -> None:
+    lines = site_admin.out("why", refused_call).splitlines()
+    assert lines[0] == (
+        "✓ path  ✓ site  ✓ route  ✗ token  · switch  · grant  · scopes  · limits  · function"
+    )
+    assert lines[2].startswith("GET /svc/jira/")
+    rows = dict(re.findall(r"^(\w+)  +(.+)$", "\n".join(lines[3:]), re.MULTILINE))
+    assert rows["Refused"] == "at token, 401: No access token"
+    assert rows["Reason"] == "token_missing"
+    assert rows["Fix"]
+    assert site_admin.json("why", refused_call)["gate"] == "token"
+    assert refused_call in site_admin.out("admin", "decisions", "-s", site, "--refused")
+
+
+def test_why_is_told_to_those_concerned_only(refused_call: str, running_outsider: Terminal) -> None:
+    said = running_outsider.refusal("why", refused_call)
+    assert said.startswith("Error: There is no such decision among those that you may see.")
+
+
+def test_nothing_is_logged_before_a_call(installed: Terminal) -> None:
+    assert installed.out("logs", "-s", "5m") == "No log lines match.\n"
+    assert installed.json("logs", "-n", "5") == []
+    installed.refusal("logs", "-s", "yesterday", exit_code=2)
