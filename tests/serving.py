@@ -18,12 +18,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
-from sallyport.store.engine import open_store
+from sallyport.store import schema
+from sallyport.store.engine import Reader, open_store
 from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
 from sallyport.vocab.clock import SystemClock
@@ -132,6 +134,35 @@ def link_token(link: str) -> str:
     return parse_qs(urlsplit(link).query)["token"][0]
 
 
+def refused(answer: httpx.Response, status: int, reason: str) -> dict[str, Any]:
+    """The problem document, with every member that each has."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert problem["reason"] == reason
+    assert problem["status"] == problem["code"] == status
+    assert problem["type"].startswith("https://")
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def audit(platform: Platform) -> list[tuple[str, str | None, str | None]]:
+    """Every audit row so far: event, account id, subject."""
+
+    async def ask(reader: Reader) -> list[tuple[str, str | None, str | None]]:
+        c = schema.audit.c
+        rows = await reader.all(select(c.event, c.account_id, c.subject).order_by(c.seq))
+        return [(row.event, row.account_id, row.subject) for row in rows]
+
+    return platform.act(platform.services.store.read(ask))
+
+
+def login(client: httpx.Client, email: str, password: str) -> httpx.Response:
+    """Trade email and password for an API token."""
+    return client.post("/login", json={"email": email, "password": password, "label": "laptop"})
+
+
 @contextmanager
 def serving(folder: Path, more_routes: MoreRoutes | None = None) -> Iterator[Platform]:
     """An unclaimed platform, served from a thread for as long as the block."""
@@ -139,7 +170,10 @@ def serving(folder: Path, more_routes: MoreRoutes | None = None) -> Iterator[Pla
     thread = threading.Thread(target=server.run, name="platform", daemon=True)
     thread.start()
     try:
-        yield server.wait()
+        platform = server.wait()
+        yield platform
+        if platform.claimant is not None:
+            platform.claimant.close()
     finally:
         server.stop()
         thread.join(30)
@@ -153,11 +187,10 @@ def unclaimed(tmp_path: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def platform(unclaimed: Platform) -> Iterator[Platform]:
+def platform(unclaimed: Platform) -> Platform:
     answer = unclaimed.claim()
     assert answer.status_code == 201, answer.text
-    yield unclaimed
-    unclaimed.operator.close()
+    return unclaimed
 
 
 class _Server:
