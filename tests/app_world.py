@@ -63,8 +63,13 @@ class DeployedApp:
         answer = self.demo.person("admin").api("PUT", self.switch_path, json={"enabled": on})
         assert answer.status_code == 200, answer.text
 
-    def consent(self, role: str = "member", scope: str | None = None) -> dict[str, Any]:
-        """Tokens that the account allows, for all that the integration asks or for `scope`."""
+    def consent(
+        self, role: str = "member", scope: str | None = None, site_id: str | None = None
+    ) -> dict[str, Any]:
+        """Tokens that the account allows, for all that the integration asks or for `scope`.
+
+        On the demo's site, or on another.
+        """
         url = httpx.URL(self.authorization_url)
         if scope is not None:
             url = url.copy_set_param("scope", scope)
@@ -73,7 +78,7 @@ class DeployedApp:
         async def walk() -> str:
             async with Browser(self.demo.facts["public_url"]) as browser:
                 await browser.sign_in(account["email"], account["password"])
-                return await browser.consent(str(url), self.demo.facts["cloud_id"])
+                return await browser.consent(str(url), site_id or self.demo.facts["cloud_id"])
 
         return self.exchange(
             grant_type="authorization_code", code=asyncio.run(walk()), redirect_uri=REDIRECT_URI
