@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
@@ -195,6 +196,13 @@ def pkce() -> tuple[str, str]:
     verifier = secrets.token_urlsafe(32)
     digest = hashlib.sha256(verifier.encode()).digest()
     return verifier, base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One authorization server for a module."""
+    with authorization_server(tmp_path_factory.mktemp("oauth")) as running:
+        yield running
 
 
 @contextmanager

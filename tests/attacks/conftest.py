@@ -1,7 +1,8 @@
-"""The house and the browser, for every test of pages."""
+"""The house and the browser for attacks on pages, the authorization server for those on it."""
 
 from __future__ import annotations
 
 from browsing import chromium, house, page, running_house
+from oauth_world import server
 
-__all__ = ["chromium", "house", "page", "running_house"]
+__all__ = ["chromium", "house", "page", "running_house", "server"]

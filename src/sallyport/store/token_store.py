@@ -34,8 +34,6 @@ _code = schema.authorization_code.c
 _token = schema.refresh_token.c
 _family = schema.token_family.c
 
-_UNKNOWN = Denial("invalid_grant", "The code or token is not known, or it is not this client's.")
-
 
 class TokenRules(Protocol):
     """What the verbs ask; `tokens.policy` answers. Pure: the same facts, the same verdict."""
@@ -65,17 +63,18 @@ async def redeem_code(
     family_id: str,
     refresh_digest: str,
     address: str | None,
-) -> Issue | Denial:
+) -> Issue | Denial | None:
     """Consume a code and make its family, with a first refresh token for `offline_access`.
 
-    One code gives at most one family, whoever presents it and however often at once.
+    One code gives at most one family, whoever presents it and however often at once. None where
+    there is no such code.
     """
     row = await tx.first(
         select(schema.authorization_code).where(_code.digest == digest).with_for_update()
     )
     standing = await standing_of(tx, row.grant_id) if row is not None else None
     if row is None or standing is None:
-        return _UNKNOWN
+        return None
     code = CodeFacts(
         client_id=row.client_id,
         scopes=read_names(row.scopes),
@@ -129,21 +128,22 @@ async def rotate_refresh(
     offer: RefreshOffer,
     successor: Successor,
     address: str | None,
-) -> Issue | Denial:
+) -> Issue | Denial | None:
     """Put `successor` in the place of a refresh token; or hand out the one that took it before.
 
-    `Issue.sealed` is that earlier successor; None where the one given was stored.
+    `Issue.sealed` is that earlier successor; None where the one given was stored. The answer is
+    None where there is no such token.
     """
     row = await tx.first(
         select(schema.refresh_token).where(_token.digest == digest).with_for_update()
     )
     if row is None:
-        return _UNKNOWN
+        return None
     await tx.first(select(_family.id).where(_family.id == row.family_id).with_for_update())
     family = await family_by_id(tx, row.family_id)
     standing = await standing_of(tx, family.grant_id) if family is not None else None
     if family is None or standing is None:
-        return _UNKNOWN
+        return None
     token = RefreshFacts(
         client_id=standing.grant.client_id,
         scopes=family.scopes,

@@ -41,6 +41,8 @@ async def redeem(
         ids.digest(refresh_token),
         address,
     )
+    if issue is None:
+        return Denial(INVALID_GRANT, UNKNOWN_CODE)
     if isinstance(issue, Denial):
         return issue
     return Redeemed(issue, refresh_token if issue.refreshable else None)

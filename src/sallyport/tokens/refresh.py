@@ -36,6 +36,8 @@ async def rotate(
         Successor(ids.digest(successor), sealer.seal(successor.encode(), _PURPOSE)),
         address,
     )
+    if issue is None:
+        return Denial(INVALID_GRANT, UNKNOWN_REFRESH)
     if isinstance(issue, Denial):
         return issue
     if issue.sealed is not None:
