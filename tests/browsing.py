@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sallyport.control.services import Services
+from sallyport.control.setup import bootstrap
 from sallyport.model.consent import ConsentView, RouteLine, ScopeLine, SiteChoice
 from sallyport.model.directory import Account
 from sallyport.store import accounts
@@ -182,6 +183,7 @@ class served:
             f"sqlite:///{self._folder}/sallyport.db", SystemClock(), Sealer(bytes(32))
         )
         await migrate(store)
+        await bootstrap(store)
         listener, client_listener = _listen(), _listen()
         url, client_url = _address(listener), _address(client_listener)
         services = Services(

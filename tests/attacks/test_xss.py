@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import Page
 
 from browsing import House, sign_in
+from connected import READ, connect
+from sallyport.control.integrations import LinkRequest, create_integration
+from sallyport.control.signin import actor_for
 from sallyport.model.consent import RouteLine, ScopeLine, SiteChoice
 
 NAMES = [
@@ -64,6 +67,47 @@ def test_names_in_our_own_pages_are_text(house: House, page: Page, text: str) ->
         page.goto(house.url + path)
         assert page.locator("script, img, [onload], [onerror]").count() == 0
         assert page.locator(".who bdi").text_content() == text
+
+
+@pytest.mark.parametrize("text", NAMES[:6], ids=lambda text: ascii(text[:20]))
+def test_names_in_the_consoles_are_text(house: House, page: Page, text: str) -> None:
+    """An app, a site, a scope and an integration, each called by an attack."""
+    place = connect(
+        house,
+        f"xss-{NAMES.index(text)}",
+        app_name=text,
+        site_name=text,
+        display_name=text,
+        description=text,
+    )
+    developer = house.add_account(place.developer, f"Developer of xss-{NAMES.index(text)}")
+    wanted = LinkRequest(place.site_id, place.app_id, "development", (READ,), ())
+    callbacks = ["http://localhost:9876/?a=%22%3E%3Cscript%3E"]
+    made, _ = house.act(
+        create_integration(house.services, actor_for(developer, None), text, callbacks, wanted)
+    )
+    query = f"site={place.site_id}&app_id={place.app_id}&environment=development"
+    sign_in(page, house, place.admin)
+    pages = {
+        place.admin: ["/admin", f"/admin/sites/{place.site_id}", place.address],
+        place.developer: [
+            "/console",
+            f"/console/apps/{place.app_id}",
+            f"/console/apps/{place.app_id}/environments/development",
+            "/console/integrations",
+            "/console/integrations/new",
+            f"/console/integrations/new?{query}",
+            f"/console/integrations/{made.integration.client_id}",
+            f"/console/integrations/{made.integration.client_id}/links?{query}",
+        ],
+    }
+    for email, paths in pages.items():
+        page.context.clear_cookies()
+        sign_in(page, house, email)
+        for path in paths:
+            page.goto(house.url + path)
+            assert page.locator("script, img, [onload], [onerror]").count() == 0, path
+            assert text in (page.locator("main").text_content() or ""), path
 
 
 def test_what_came_with_the_address_is_text(house: House, page: Page) -> None:

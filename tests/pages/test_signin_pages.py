@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from browsing import PASSWORD, House, form_token, sign_in
+from sallyport.control.setup import ensure_setup_link
 
 MARA = "mara@acme.example"
 
@@ -74,6 +75,30 @@ def test_signing_in_again_can_be_asked_of_those_who_are_signed_in(house: House) 
     with house.signed_in(MARA) as client:
         assert client.get("/login?next=/admin").headers["location"] == "/admin"
         assert client.get("/login?next=/admin&again=1").status_code == 200
+
+
+def test_the_setup_link_makes_the_first_operator_once(house: House, page: Page) -> None:
+    link = house.act(ensure_setup_link(house.services))
+    assert link is not None
+    page.goto(link)
+    page.get_by_label("Name").fill("Olga Operator")
+    page.get_by_label("Email").fill("olga@operator.example")
+    page.get_by_label("Password").fill("too short")
+    page.get_by_label("Password").evaluate("field => field.removeAttribute('minlength')")
+    page.get_by_role("button", name="Make the operator account").click()
+    expect(page.get_by_role("alert")).to_contain_text("12 to 1024 characters")
+    expect(page.get_by_label("Name")).to_have_value("Olga Operator")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the operator account").click()
+    expect(page).to_have_url(f"{house.url}/console")
+    page.goto(f"{house.url}/account")
+    expect(page.locator("main")).to_contain_text("olga@operator.example, operator")
+    page.goto(link)
+    page.get_by_label("Name").fill("Eve")
+    page.get_by_label("Email").fill("eve@operator.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the operator account").click()
+    expect(page.get_by_role("alert")).to_contain_text("This setup link does not work")
 
 
 def test_pages_for_members_send_a_stranger_to_sign_in(house: House) -> None:
