@@ -218,6 +218,7 @@ ECHO_ROUTES: list[dict[str, Any]] = [
         "operation": "GET",
         "scopes": ["read:secret:custom"],
     },
+    {"key": "html", "path": "/page", "operation": "GET", "scopes": ["read:thing:custom"]},
     {
         "key": "json",
         "path": "/json",
@@ -226,11 +227,13 @@ ECHO_ROUTES: list[dict[str, Any]] = [
         "accept": ["application/json"],
     },
 ]
+_FUNCTION_OF = {"guarded": "other", "html": "page"}
 for _route in ECHO_ROUTES:
-    _route["function"] = "other" if _route["key"] == "guarded" else "echo"
+    _route["function"] = _FUNCTION_OF.get(_route["key"], "echo")
 ECHO_FUNCTIONS = [
     {"key": "echo", "handler": "index.echo"},
     {"key": "other", "handler": "index.other"},
+    {"key": "page", "handler": "index.page"},
 ]
 
 

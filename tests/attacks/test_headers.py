@@ -115,3 +115,11 @@ def test_tokens_in_query_or_body_do_not_count(echo: DeployedApp) -> None:
     assert answer.status_code == 401
     assert answer.json()["reason"] == "token_missing"
     assert "error=" not in answer.headers["www-authenticate"]
+
+
+def test_a_page_of_an_app_cannot_act_on_the_platforms_origin(echo: DeployedApp) -> None:
+    answer = echo.call("GET", "/page")
+    assert answer.headers["content-type"] == "text/html"
+    assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; sandbox"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["atl-traceid"] != "forged"

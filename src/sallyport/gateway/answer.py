@@ -51,9 +51,13 @@ def trace_headers(call: Call) -> tuple[tuple[str, str], ...]:
     )
 
 
+# Apps answer on the host where people sign in; a page of theirs must not act there.
+_HARMLESS = (("content-security-policy", "default-src 'none'; sandbox"),)
+
+
 def of_function(call: Call, answer: Answer) -> Reply:
     """A checked answer of the app, with our own headers in place of any that it set itself."""
-    ours = trace_headers(call)
+    ours = trace_headers(call) + _HARMLESS
     names = {name for name, _ in ours}
     kept = tuple(pair for pair in answer.headers if pair[0] not in names)
     return Reply(answer.status, kept + ours, answer.body)
