@@ -18,7 +18,13 @@ from sallyport.cli.terminal import mark, pairs, plain, say
 
 
 @click.command(cls=Verb)
-@click.option("--port", type=click.IntRange(0, 65535), default=8440, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8440,
+    show_default=True,
+    help="The port to listen on.",
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
