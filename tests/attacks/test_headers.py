@@ -119,6 +119,7 @@ def test_tokens_in_query_or_body_do_not_count(echo: DeployedApp) -> None:
 
 def test_a_page_of_an_app_cannot_act_on_the_platforms_origin(echo: DeployedApp) -> None:
     answer = echo.call("GET", "/page")
+    assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/html"
     assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; sandbox"]
     assert answer.headers["x-content-type-options"] == "nosniff"
