@@ -206,6 +206,15 @@ def echo(request, context):
 
 def other(request, context):
     return echo(request, context)
+
+
+def page(request, context):
+    headers = {
+        "content-type": "text/html",
+        "content-security-policy": "script-src *",
+        "atl-traceid": "forged",
+    }
+    return {"statusCode": 200, "body": "<script>document.title = 1</script>", "headers": headers}
 """
 
 ECHO_ROUTES: list[dict[str, Any]] = [
