@@ -41,6 +41,15 @@ def test_register_gives_an_app_of_its_own(running: Running, developer: Terminal)
     assert manifest.read_text() == before.replace(app_id(developer), app_id(copier))
 
 
+def test_no_app_is_made_for_a_manifest_that_cannot_name_it(running: Running) -> None:
+    carl = running.person("carl")
+    for text in ("app: [\n", "app: 7\n", "app: {}\napp: {}\n", "- a list\n"):
+        (carl.folder / "manifest.yml").write_text(text)
+        carl.refusal("register", "Nowhere App")
+        assert (carl.folder / "manifest.yml").read_text() == text
+    assert carl.json("apps", "list") == []
+
+
 def test_environments(running: Running) -> None:
     dev = new_app(running)
     out = dev.out("environments", "list")
@@ -125,13 +134,13 @@ def test_scopes_then_deploy(running: Running) -> None:
 def test_scopes_that_the_platform_refuses(running: Running) -> None:
     dev, helper = new_app(running), running.person("cora")
     email = helper.variables["SALLYPORT_EMAIL"]
-    dev.run("apps", "add-member", email, "--role", "contributor")
-    assert email in dev.out("apps", "members")
+    dev.run("apps", "members", "set", email, "--role", "contributor")
+    assert email in dev.out("apps", "members", "list")
     said = helper.moved(dev.folder).refusal("custom-scopes", "create", exit_code=4)
     lines = said.splitlines()
     assert lines[0] == "Error: Failed to submit custom scopes for creation on the server:"
     assert lines[1].startswith("- not_allowed (403): ")
-    dev.run("apps", "remove-member", email)
+    dev.run("apps", "members", "remove", email)
     helper.refusal("environments", "list", "--app", app_id(dev))
 
 

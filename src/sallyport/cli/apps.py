@@ -12,7 +12,8 @@ from sallyport.cli.folder import MANIFEST, app_id, manifest_bytes, written_app_i
 from sallyport.cli.lazy import Noun, Verb
 from sallyport.cli.options import app_option, asked, json_option
 from sallyport.cli.terminal import done, json_text, listing, note, say
-from sallyport.vocab.ids import app_ari
+from sallyport.vocab.errors import Refused
+from sallyport.vocab.ids import app_ari, new_id
 
 
 @click.command(cls=Verb)
@@ -26,6 +27,8 @@ def register(name: str | None, accept_terms: bool) -> None:
     """
     manifest = manifest_bytes()
     taken = written_app_id(manifest)
+    # Tried before there is an app, so that none is left behind that no manifest names.
+    with_id(manifest, app_ari(new_id()))
     with signed_in() as api:
         if taken is not None and is_mine(api, taken):
             raise Failed(
@@ -33,7 +36,7 @@ def register(name: str | None, accept_terms: bool) -> None:
                 fix=f"To register a new app from this folder, remove app.id from {MANIFEST} first.",
             )
         made = api.post("apps", json={"name": asked(name, "NAME", "Name of the app", ask=True)})
-    write_app_id(Path(MANIFEST), manifest, str(made["ari"]))
+    Path(MANIFEST).write_bytes(with_id(manifest, str(made["ari"])))
     done(f"Registered {made['name']}")
     say(f"App id: {made['ari']}")
     if taken is not None:
@@ -60,10 +63,15 @@ def list_apps(as_json: bool) -> None:
     )
 
 
-@apps.command("members")
+@apps.group("members", cls=Noun)
+def members() -> None:
+    """Who builds the app."""
+
+
+@members.command("list")
 @app_option
 @json_option
-def members(app: str | None, as_json: bool) -> None:
+def list_members(app: str | None, as_json: bool) -> None:
     """List who builds the app."""
     app = app_id(app)
     with signed_in() as api:
@@ -76,12 +84,14 @@ def members(app: str | None, as_json: bool) -> None:
     )
 
 
-@apps.command("add-member")
+@members.command("set")
 @click.argument("account", metavar="EMAIL")
-@click.option("--role", type=click.Choice(["admin", "contributor"]), default="contributor")
+@click.option(
+    "--role", type=click.Choice(["admin", "contributor"]), default="contributor", show_default=True
+)
 @app_option
 @json_option
-def add_member(account: str, role: str, app: str | None, as_json: bool) -> None:
+def set_member(account: str, role: str, app: str | None, as_json: bool) -> None:
     """Let somebody build the app, or change their role. EMAIL may be an account id."""
     app = app_id(app)
     with signed_in() as api:
@@ -92,7 +102,7 @@ def add_member(account: str, role: str, app: str | None, as_json: bool) -> None:
     done(f"{account} is {role} of the app")
 
 
-@apps.command("remove-member")
+@members.command("remove")
 @click.argument("account", metavar="EMAIL")
 @app_option
 def remove_member(account: str, app: str | None) -> None:
@@ -111,8 +121,11 @@ def is_mine(api: Api, app: str) -> bool:
     return any(each.get("app_id") == app for each in api.items("apps"))
 
 
-def write_app_id(path: Path, manifest: bytes, ari: str) -> None:
-    """Puts the app id into the manifest; every other byte stays."""
+def with_id(manifest: bytes, ari: str) -> bytes:
+    """The manifest with this app id; every other byte stays. Raises `Failed`."""
     from sallyport.manifest.write import with_app_id
 
-    path.write_bytes(with_app_id(manifest, ari))
+    try:
+        return with_app_id(manifest, ari)
+    except Refused as refused:
+        raise Failed(refused.detail, fix=refused.fix) from None

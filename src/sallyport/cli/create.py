@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sallyport.cli.apps import write_app_id
+from sallyport.cli.apps import with_id
 from sallyport.cli.client import signed_in
 from sallyport.cli.failures import USAGE, Failed
 from sallyport.cli.folder import MANIFEST
@@ -52,7 +52,7 @@ def create(name: str | None, template: str, directory: Path | None, accept_terms
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     manifest = folder / MANIFEST
-    write_app_id(manifest, manifest.read_bytes(), str(made["ari"]))
+    manifest.write_bytes(with_id(manifest.read_bytes(), str(made["ari"])))
     done(f"Created {made['name']} in {folder}")
     say(f"App id: {made['ari']}")
     note("Next:")
