@@ -1,8 +1,8 @@
 """T-CODE-RACE, T-CODE-BIND, T-MIX, T-CSRF on consent: one code, one family, one client, one yes.
 
-Planted bugs that these tests were seen to fail on: reading, then consuming the code in two writes;
-consuming before the client is compared; not ending the family on a replay; `iss` left out of
-errors; the answer taken by GET.
+Planted bugs that these tests were seen to fail on: a used code judged as a fresh one; consuming
+before the client is compared; not ending the family on a replay; `iss` left out of errors; the
+answer taken by GET.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """T-JWT: only a token that this platform signed, as an access token for itself, is one.
 
-Planted bugs that these tests were seen to fail on: trusting the header's `alg`; taking any `typ`;
-a key from the header's `jwk`; duplicate claims read last; `exp` compared as a float; the audience
-looked for inside a list; the cache keeping a token past its end.
+Planted bugs that these tests were seen to fail on: no signature check; any `typ`; unknown header
+parameters let through; the newest key used whatever `kid` says; duplicate claims read last; `exp`
+as a float; the audience looked for inside a list; the cache not asking the clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """T-PKCE: a challenge that was made must be met, and none can be smuggled in or out.
 
-Planted bugs that these tests were seen to fail on: skipping the check when no verifier is sent;
-taking `plain`; ignoring a verifier where no challenge was; padding accepted in the challenge.
+Planted bugs that these tests were seen to fail on: no verifier taken as a right one; `plain` taken;
+a verifier ignored where no challenge was; padding taken in the challenge.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Planted bugs that these tests were seen to fail on: `startswith` instead of equality; comparing
 lower-cased addresses; checking after the request's other errors; taking the last of two
-`redirect_uri`; `urlsplit` and comparing host alone at registration.
+`redirect_uri`.
 """
 
 from __future__ import annotations

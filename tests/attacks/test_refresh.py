@@ -1,8 +1,8 @@
 """T-RT: a refresh token has one successor; older ones end the family.
 
-Planted bugs that these tests were seen to fail on: rotating in two writes; a fresh successor for
-each presenter in the window; no end of the family on reuse; the window measured from the token's
-making; scopes taken from the request.
+Planted bugs that these tests were seen to fail on: a fresh successor for each presenter in the
+window, stored or not; no end of the family on reuse, or only after the window; a longer window; the
+client not compared; scopes taken from the request.
 """
 
 from __future__ import annotations

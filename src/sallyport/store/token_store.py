@@ -92,11 +92,13 @@ async def redeem_code(
     if verdict.action is not Action.ISSUE:
         return Denial(verdict.error, verdict.why)
 
-    await tx.run(
+    consumed = await tx.run(
         update(schema.authorization_code)
         .where(_code.digest == digest, _code.consumed_at.is_(None))
         .values(consumed_at=tx.now, family_id=family_id)
     )
+    if consumed.rowcount != 1:
+        return None
     expires_at = rules.family_expires_at(code.scopes, tx.now)
     await tx.run(
         insert(schema.token_family).values(
@@ -171,7 +173,7 @@ async def rotate_refresh(
         sealed=row.successor_sealed if repeated else None,
     )
     if not repeated:
-        await tx.run(
+        consumed = await tx.run(
             update(schema.refresh_token)
             .where(_token.digest == digest, _token.consumed_at.is_(None))
             .values(
@@ -180,6 +182,8 @@ async def rotate_refresh(
                 successor_sealed=successor.sealed,
             )
         )
+        if consumed.rowcount != 1:
+            return None
         await _add_refresh(tx, rules, successor.digest, issue)
     _audit(tx, Event.TOKEN_REFRESHED, actor, issue, repeated=repeated)
     return issue
