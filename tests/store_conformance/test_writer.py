@@ -87,3 +87,25 @@ def test_a_follower_hears_even_when_the_caller_has_gone_away(with_store: WithSto
         assert await store.read(count, schema.product) == 1
 
     with_store(scenario)
+
+
+def test_a_query_sees_one_moment(with_store: WithStore) -> None:
+    async def scenario(store: Store) -> None:
+        await store.write(declare, "crm")
+        counted = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def twice(reader: Reader) -> tuple[int, int]:
+            first = await count(reader, schema.product)
+            counted.set()
+            await go_on.wait()
+            return first, await count(reader, schema.product)
+
+        reading = asyncio.create_task(store.read(twice))
+        await counted.wait()
+        await store.write(declare, "erp")
+        go_on.set()
+        assert await reading == (1, 1)
+        assert await store.read(count, schema.product) == 2
+
+    with_store(scenario)

@@ -161,7 +161,8 @@ def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         engine = create_async_engine(f"postgresql+psycopg://{rest}", pool_size=10, max_overflow=10)
-        return Store(engine, DirectWriter(engine, feed), (engine,), clock, sealer, feed)
+        snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+        return Store(snapshots, DirectWriter(engine, feed), (engine,), clock, sealer, feed)
     raise ValueError(f"the database URL must begin with sqlite:/// or postgresql://, not {scheme}")
 
 
