@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap
-from sallyport.model.consent import ConsentView, RouteLine, ScopeLine, SiteChoice
+from sallyport.model.consent import AuthorizeProblem, ConsentView, RouteLine, ScopeLine, SiteChoice
 from sallyport.model.directory import Account
 from sallyport.store import accounts
 from sallyport.store.engine import open_store
@@ -41,6 +41,7 @@ from sallyport.web.errors import exception_handlers
 from sallyport.web.pages import build_pages
 
 T = TypeVar("T")
+PLAIN_HOST = "door.test"
 PASSWORD = "correct horse battery"
 TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
 
@@ -124,7 +125,10 @@ def house(running_house: House) -> House:
 def chromium() -> Iterator[Browser]:
     """The browser. Its driver holds this thread's event loop, so it ends with the module."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = driver.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1"],
+        )
         yield browser
         browser.close()
 
@@ -249,6 +253,13 @@ def _platform(house: House) -> Starlette:
             return await pages.sign_in(request, f"{request.url.path}?{request.url.query}")
         return await pages.consent(request, house.question)
 
+    async def stop(request: Request) -> Response:
+        if await pages.signed_in_account(request) is None:
+            return await pages.sign_in(request, f"{request.url.path}?{request.url.query}")
+        text = "mara@acme.example is a member of none of the sites."
+        problem = AuthorizeProblem("None of your sites", text, "Sign in with another account.", 400)
+        return await pages.problem(request, problem)
+
     async def answer(request: Request) -> Response:
         form = {key: str(value) for key, value in (await pages.verify_form(request)).items()}
         house.answers.append(form)
@@ -261,6 +272,7 @@ def _platform(house: House) -> Starlette:
             *build_pages(house.services),
             Route("/authorize", ask, methods=["GET"]),
             Route("/authorize", answer, methods=["POST"]),
+            Route("/stopped", stop),
             Route("/broken", _break),
         ],
         exception_handlers=exception_handlers(),

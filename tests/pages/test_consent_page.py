@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browsing import House, sign_in
+from browsing import PASSWORD, PLAIN_HOST, House, sign_in
 from sallyport.model.consent import SiteChoice
 
 MARA = "mara@acme.example"
@@ -94,7 +94,7 @@ def test_the_keyboard_alone_will_do(house: House, page: Page) -> None:
     page.goto(f"{house.url}/authorize?client_id=c1")
     page.keyboard.type(MARA)
     page.keyboard.press("Tab")
-    page.keyboard.type("correct horse battery")
+    page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("HR Sync")
     allow = page.get_by_role("button", name="Allow")
@@ -114,9 +114,38 @@ def test_another_account_can_be_used_and_the_question_stays(house: House, page: 
     ask(page, house)
     page.get_by_role("button", name="Use another account").click()
     page.get_by_label("Email").fill("dana@acme.example")
-    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{house.url}/authorize?client_id=c1")
+
+
+def test_a_request_that_stops_is_told_on_a_page_that_leads_on(house: House, page: Page) -> None:
+    house.add_account("dana@acme.example", "Dana Brook")
+    ask(page, house)
+    page.goto(f"{house.url}/stopped?client_id=c1")
+    expect(page.get_by_role("heading", name="None of your sites")).to_be_visible()
+    page.get_by_role("button", name="Use another account").click()
+    page.get_by_label("Email").fill("dana@acme.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{house.url}/stopped?client_id=c1")
+    expect(page.locator("main")).to_contain_text("Not Dana Brook?")
+
+
+def test_it_works_where_browsers_send_no_fetch_metadata(house: House, page: Page) -> None:
+    """A host on plain http that is not localhost: `Origin` alone has to vouch for the form."""
+    house.add_account(MARA, "Mara Lind")
+    url = house.url.replace("localhost", PLAIN_HOST)
+    page.goto(f"{url}/authorize?client_id=c1")
+    page.get_by_label("Email").fill(MARA)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{house.client_url}/callback*")
+    headers = sent.value.all_headers()
+    assert "sec-fetch-site" not in headers
+    assert headers["origin"] == url
 
 
 def contrast(page: Page, selector: str) -> float:

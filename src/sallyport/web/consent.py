@@ -39,7 +39,7 @@ class ConsentPages:
             form_targets=[view.redirect_origin],
             view=view,
             action=action,
-            again=f"{action}?{request.url.query}",
+            again=_address(request),
             token=visit.form_token(_purpose(action, view.fields)),
         )
 
@@ -54,6 +54,7 @@ class ConsentPages:
             detail=problem.detail,
             fix=problem.fix,
             reference=None,
+            again=_address(request) if request.method == "GET" else None,
         )
 
     async def sign_in(self, request: Request, return_to: str) -> Response:
@@ -80,6 +81,11 @@ class ConsentPages:
         purpose = _purpose(request.url.path, brought_back)
         visit.require_own_form(purpose, one(form, csrf.TOKEN_FIELD))
         return form
+
+
+def _address(request: Request) -> str:
+    """This page again, for after signing in as somebody else."""
+    return f"{request.url.path}?{request.url.query}"
 
 
 def _purpose(action: str, fields: Iterable[tuple[str, str]]) -> str:

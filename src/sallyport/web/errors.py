@@ -112,4 +112,5 @@ def _texts(refused: Refused, trace_id: str | None) -> dict[str, Any]:
         "detail": refused.detail,
         "fix": refused.fix,
         "reference": f"trace {trace_id}" if trace_id else None,
+        "again": None,
     }
