@@ -92,6 +92,7 @@ def test_deny_needs_no_site(house: House, page: Page) -> None:
 def test_the_keyboard_alone_will_do(house: House, page: Page) -> None:
     house.add_account(MARA, "Mara Lind")
     page.goto(f"{house.url}/authorize?client_id=c1")
+    expect(page.get_by_label("Email")).to_be_focused()
     page.keyboard.type(MARA)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
