@@ -29,6 +29,7 @@ TRAVERSALS = [
     "/open/%252e%252e/guarded/secret",
     "/open/x%00",
     "/open/%C0%AE%C0%AE/guarded",
+    "/open/a%20b/../x",
     "/open/x/",
     "/open/%78",
     "/guarded%2fsecret",

@@ -48,6 +48,13 @@ class DecisionRecord:
     grant_id: str | None
     invocation_id: str | None
 
+    @property
+    def app_path(self) -> str:
+        """The path inside the app, or the whole path where it names no app."""
+        _, apps, rest = self.path.partition("/apps/")
+        _, slash, inner = rest.partition("/")
+        return slash + inner if apps and slash else self.path
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
-from sallyport.web import account, admin, console, integrations, signin
+from sallyport.web import account, admin, console, documentation, integrations, signin
 from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
 from sallyport.web.drawing import static
 from sallyport.web.errors import refusal_page
@@ -49,6 +49,8 @@ PAGES: tuple[tuple[str, Shown], ...] = (
     ("/admin/sites/{site}", admin.show_site),
     ("/admin/sites/{site}/apps/{app_id}/environments/{environment}", admin.show_app),
     ("/admin/sites/{site}/decisions/{decision_id}", admin.show_decision),
+    ("/docs/apps/{app_id}", documentation.show),
+    ("/docs/apps/{app_id}/openapi.json", documentation.show_openapi),
 )
 FORMS: tuple[tuple[str, Sent], ...] = (
     ("/account/consents/{grant_id}/end", account.end_consent),
