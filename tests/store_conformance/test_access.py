@@ -25,7 +25,7 @@ from access_world import (
 )
 from sallyport.model.access import OFFLINE_ACCESS
 from sallyport.model.redemption import Denial
-from sallyport.store import directory, grants, integrations, schema
+from sallyport.store import client_secrets, directory, grants, integrations, schema
 from sallyport.store.changes import Change, Kind
 from sallyport.store.consent import Consent, give_consent
 from sallyport.store.engine import Reader, Store
@@ -375,16 +375,18 @@ def test_consent_counts_only_while_all_of_it_stands(in_world: InWorld, gone: str
 def test_two_secrets_live_while_one_is_rotated(in_world: InWorld) -> None:
     async def scenario(world: World) -> None:
         store, owner, client = world.store, actor(world.developer), world.client_id
-        attempts = [store.write(integrations.add_secret, owner, client, f"{n}") for n in range(10)]
+        attempts = [
+            store.write(client_secrets.add_secret, owner, client, f"{n}") for n in range(10)
+        ]
         results = await asyncio.gather(*attempts, return_exceptions=True)
         refused = [each for each in results if isinstance(each, Refused)]
         assert len(refused) == 9
         assert {each.reason for each in refused} == {Reason.CONFLICT}
-        first, second = await store.read(integrations.live_secret_digests, client)
+        first, second = await store.read(client_secrets.live_secret_digests, client)
         assert first == ids.digest(world.secret)
-        assert await store.write(integrations.end_previous_secret, owner, client)
-        assert await store.read(integrations.live_secret_digests, client) == (second,)
-        assert not await store.write(integrations.end_previous_secret, owner, client)
+        assert await store.write(client_secrets.end_previous_secret, owner, client)
+        assert await store.read(client_secrets.live_secret_digests, client) == (second,)
+        assert not await store.write(client_secrets.end_previous_secret, owner, client)
 
     in_world(scenario)
 
@@ -397,12 +399,12 @@ def test_ending_an_integration_ends_its_secrets_and_grants(in_world: InWorld) ->
         store.feed.follow(heard.append)
         assert await store.write(integrations.revoke_integration, owner, world.client_id)
         assert not await store.write(integrations.revoke_integration, owner, world.client_id)
-        assert await store.read(integrations.live_secret_digests, world.client_id) == ()
+        assert await store.read(client_secrets.live_secret_digests, world.client_id) == ()
         assert await store.read(grants.grants_of_account, world.member.id) == []
         assert Change(Kind.INTEGRATION, world.client_id) in heard
         assert Change(Kind.GRANT, redeemed.issue.grant.id) in heard
         with pytest.raises(Refused):
-            await store.write(integrations.add_secret, owner, world.client_id, "x")
+            await store.write(client_secrets.add_secret, owner, world.client_id, "x")
 
     in_world(scenario)
 

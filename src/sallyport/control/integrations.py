@@ -22,8 +22,9 @@ from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
 from sallyport.model.access import Integration
 from sallyport.model.directory import Account, Actor
-from sallyport.store import accounts, environments, integrations
+from sallyport.store import accounts, client_secrets, environments, integrations
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.locks import hold_integration
 from sallyport.vocab import ids
 from sallyport.vocab.errors import Reason, Refused
 
@@ -154,7 +155,7 @@ async def link_integration(
     async def work(tx: Tx) -> IntegrationView:
         await _own(tx, actor, client_id)
         link = await check_link(tx, actor, wanted)
-        await integrations.hold_integration(tx, client_id)
+        await hold_integration(tx, client_id)
         require_room(await _own(tx, actor, client_id), link)
         return await _view(services, tx, await integrations.set_link(tx, actor, client_id, link))
 
@@ -207,7 +208,7 @@ async def rotate_secret(services: Services, actor: Actor, client_id: str) -> str
 
     async def work(tx: Tx) -> None:
         await _own(tx, actor, client_id)
-        await integrations.add_secret(tx, actor, client_id, ids.digest(secret))
+        await client_secrets.add_secret(tx, actor, client_id, ids.digest(secret))
 
     await services.store.write(work)
     return secret
@@ -218,7 +219,7 @@ async def end_previous_secret(services: Services, actor: Actor, client_id: str) 
 
     async def work(tx: Tx) -> None:
         await _own(tx, actor, client_id)
-        if not await integrations.end_previous_secret(tx, actor, client_id):
+        if not await client_secrets.end_previous_secret(tx, actor, client_id):
             raise Refused(
                 Reason.CONFLICT,
                 "The integration has one secret; there is no previous one.",
@@ -272,7 +273,7 @@ async def _view(
         integration=found,
         owner=await accounts.account_by_id(reader, found.owner_id),
         links=tuple(each for each in views if sites is None or each.site.id in sites),
-        live_secrets=len(await integrations.live_secret_digests(reader, found.client_id)),
+        live_secrets=len(await client_secrets.live_secret_digests(reader, found.client_id)),
     )
 
 

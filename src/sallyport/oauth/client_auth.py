@@ -12,7 +12,7 @@ from starlette.requests import Request
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import INVALID_CLIENT, INVALID_REQUEST, OAuthError
 from sallyport.oauth.parameters import Parameters
-from sallyport.store.integrations import live_secret_digests
+from sallyport.store.client_secrets import live_secret_digests
 from sallyport.vocab import ids
 
 METHODS = ("client_secret_basic", "client_secret_post")

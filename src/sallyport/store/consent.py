@@ -16,9 +16,9 @@ from sallyport.store.engine import Reader, Tx
 from sallyport.store.environments import environment_by_id, scopes_of
 from sallyport.store.grants import add_to_grant
 from sallyport.store.installed import installations_seen_by
-from sallyport.store.integrations import hold_integration, integration_by_client_id
+from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.lists import write_names
-from sallyport.store.locks import hold
+from sallyport.store.locks import hold, hold_integration
 from sallyport.store.versions import manifests
 from sallyport.vocab.events import Event
 

@@ -1,4 +1,4 @@
-"""Integrations (OAuth clients): their secrets, links and end."""
+"""Integrations (OAuth clients): their links and their end."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from sallyport.model.access import Integration, IntegrationLink
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.changes import Kind
+from sallyport.store.client_secrets import end_secrets, store_secret
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.grants import end_grants
 from sallyport.store.lists import read_names, write_names
-from sallyport.vocab.errors import Reason, Refused
+from sallyport.store.locks import hold_integration, no_such_integration
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
-MOST_SECRETS = 2
-
 _integration = schema.integration.c
 _link = schema.integration_link.c
-_secret = schema.integration_secret.c
 
 
 async def integration_by_client_id(reader: Reader, client_id: str) -> Integration | None:
@@ -53,12 +51,6 @@ async def integrations_of_site(reader: Reader, site_id: str) -> list[Integration
     return await _with_links(reader, rows)
 
 
-async def live_secret_digests(reader: Reader, client_id: str) -> tuple[str, ...]:
-    """Digests of the secrets that sign the client in now, oldest first; none once it is revoked."""
-    rows = await reader.all(_live_secrets(client_id))
-    return tuple(row.digest for row in rows)
-
-
 async def create_integration(
     tx: Tx,
     actor: Actor,
@@ -80,7 +72,7 @@ async def create_integration(
             revoked_at=None,
         )
     )
-    await _add_secret(tx, client_id, secret_digest, tx.now)
+    await store_secret(tx, client_id, secret_digest, tx.now)
     await _write_link(tx, client_id, link)
     tx.changed(Kind.INTEGRATION, client_id)
     tx.audit(
@@ -182,11 +174,7 @@ async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
     )
     if integration is None or ended.rowcount == 0:
         return False
-    await tx.run(
-        update(schema.integration_secret)
-        .where(_secret.client_id == client_id, _secret.revoked_at.is_(None))
-        .values(revoked_at=tx.now)
-    )
+    await end_secrets(tx, client_id)
     await end_grants(tx, actor, schema.grant.c.client_id == client_id)
     tx.changed(Kind.INTEGRATION, client_id)
     for site_id in _linked_sites(integration):
@@ -200,68 +188,9 @@ async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
     return True
 
 
-async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -> None:
-    """A second live secret, so that clients can move over.
-
-    Raises `Refused` NOT_FOUND, or CONFLICT where two are live.
-    """
-    await hold_integration(tx, client_id)
-    live = await tx.all(_live_secrets(client_id))
-    if len(live) >= MOST_SECRETS:
-        raise Refused(
-            Reason.CONFLICT,
-            "Two secrets of this integration are live already.",
-            fix="End the previous secret first, then make a new one.",
-        )
-    # Which secret is the previous one is told by time alone, so no two may share a millisecond.
-    newest = max((row.created_at for row in live), default=0)
-    await _add_secret(tx, client_id, secret_digest, max(tx.now, newest + 1))
-    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, added=True)
-
-
-async def end_previous_secret(tx: Tx, actor: Actor, client_id: str) -> bool:
-    """End the older of two live secrets. False where one alone is live. Raises `Refused`."""
-    await hold_integration(tx, client_id)
-    live = await tx.all(_live_secrets(client_id))
-    if len(live) < MOST_SECRETS:
-        return False
-    await tx.run(
-        update(schema.integration_secret)
-        .where(_secret.id.in_([row.id for row in live[:-1]]))
-        .values(revoked_at=tx.now)
-    )
-    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, ended_previous=True)
-    return True
-
-
 def _linked_sites(integration: Integration) -> list[str | None]:
     """The sites whose audit a change of the integration belongs in; None where there is none."""
     return [*sorted({link.site_id for link in integration.links})] or [None]
-
-
-def _live_secrets(client_id: str) -> Select[Any]:
-    return (
-        select(_secret.id, _secret.digest, _secret.created_at)
-        .join(schema.integration, _integration.client_id == _secret.client_id)
-        .where(
-            _secret.client_id == client_id,
-            _secret.revoked_at.is_(None),
-            _integration.revoked_at.is_(None),
-        )
-        .order_by(_secret.created_at)
-    )
-
-
-async def _add_secret(tx: Tx, client_id: str, secret_digest: str, created_at: int) -> None:
-    await tx.run(
-        insert(schema.integration_secret).values(
-            id=new_id(),
-            client_id=client_id,
-            digest=secret_digest,
-            created_at=created_at,
-            revoked_at=None,
-        )
-    )
 
 
 async def _write_link(tx: Tx, client_id: str, link: IntegrationLink) -> None:
@@ -284,34 +213,12 @@ async def _write_link(tx: Tx, client_id: str, link: IntegrationLink) -> None:
     )
 
 
-async def hold_integration(tx: Tx, client_id: str) -> None:
-    """Let nobody else change this integration, or consent to it, until the transaction ends.
-
-    Raises `Refused` NOT_FOUND where there is none, or it was revoked.
-    """
-    row = await tx.first(
-        select(_integration.client_id)
-        .where(_integration.client_id == client_id, _integration.revoked_at.is_(None))
-        .with_for_update(key_share=True)
-    )
-    if row is None:
-        raise _not_found()
-
-
 async def _required(tx: Tx, client_id: str) -> Integration:
     await hold_integration(tx, client_id)
     found = await integration_by_client_id(tx, client_id)
     if found is None:
-        raise _not_found()
+        raise no_such_integration()
     return found
-
-
-def _not_found() -> Refused:
-    return Refused(
-        Reason.NOT_FOUND,
-        "There is no such integration among yours.",
-        fix="Check the client id; a revoked integration cannot be changed.",
-    )
 
 
 async def _with_links(reader: Reader, rows: Sequence[Row[Any]]) -> list[Integration]:

@@ -1,0 +1,95 @@
+"""Client secrets: digests alone; two may live at once, so that clients move over without a gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+
+from sallyport.model.directory import Actor
+from sallyport.store import schema
+from sallyport.store.engine import Reader, Tx
+from sallyport.store.locks import hold_integration
+from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.events import Event
+from sallyport.vocab.ids import new_id
+
+MOST_SECRETS = 2
+
+_integration = schema.integration.c
+_secret = schema.integration_secret.c
+
+
+async def live_secret_digests(reader: Reader, client_id: str) -> tuple[str, ...]:
+    """Digests of the secrets that sign the client in now, oldest first; none once it is revoked."""
+    rows = await reader.all(_live_secrets(client_id))
+    return tuple(row.digest for row in rows)
+
+
+async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -> None:
+    """A second live secret, so that clients can move over.
+
+    Raises `Refused` NOT_FOUND, or CONFLICT where two are live.
+    """
+    await hold_integration(tx, client_id)
+    live = await tx.all(_live_secrets(client_id))
+    if len(live) >= MOST_SECRETS:
+        raise Refused(
+            Reason.CONFLICT,
+            "Two secrets of this integration are live already.",
+            fix="End the previous secret first, then make a new one.",
+        )
+    # Which secret is the previous one is told by time alone, so no two may share a millisecond.
+    newest = max((row.created_at for row in live), default=0)
+    await store_secret(tx, client_id, secret_digest, max(tx.now, newest + 1))
+    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, added=True)
+
+
+async def end_previous_secret(tx: Tx, actor: Actor, client_id: str) -> bool:
+    """End the older of two live secrets. False where one alone is live. Raises `Refused`."""
+    await hold_integration(tx, client_id)
+    live = await tx.all(_live_secrets(client_id))
+    if len(live) < MOST_SECRETS:
+        return False
+    await tx.run(
+        update(schema.integration_secret)
+        .where(_secret.id.in_([row.id for row in live[:-1]]))
+        .values(revoked_at=tx.now)
+    )
+    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, ended_previous=True)
+    return True
+
+
+async def store_secret(tx: Tx, client_id: str, secret_digest: str, created_at: int) -> None:
+    """Write a secret's row; by what makes an integration or a further secret."""
+    await tx.run(
+        insert(schema.integration_secret).values(
+            id=new_id(),
+            client_id=client_id,
+            digest=secret_digest,
+            created_at=created_at,
+            revoked_at=None,
+        )
+    )
+
+
+async def end_secrets(tx: Tx, client_id: str) -> None:
+    """End every secret of an integration that ends."""
+    await tx.run(
+        update(schema.integration_secret)
+        .where(_secret.client_id == client_id, _secret.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
+    )
+
+
+def _live_secrets(client_id: str) -> Select[Any]:
+    return (
+        select(_secret.id, _secret.digest, _secret.created_at)
+        .join(schema.integration, _integration.client_id == _secret.client_id)
+        .where(
+            _secret.client_id == client_id,
+            _secret.revoked_at.is_(None),
+            _integration.revoked_at.is_(None),
+        )
+        .order_by(_secret.created_at)
+    )
