@@ -40,7 +40,8 @@ def listening() -> Iterator[Callback]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            made.queries.append(parse_qs(urlsplit(self.path).query))
+            if self.path.startswith("/callback"):  # browsers also ask for an icon
+                made.queries.append(parse_qs(urlsplit(self.path).query))
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()

@@ -14,14 +14,6 @@ from sallyport.model.directory import Site
 from sallyport.scopes.decide import Denied
 from sallyport.vocab.errors import Reason, Refused
 
-_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
-_LONGEST_TOKEN = 8192
-
-GET_A_TOKEN = (
-    "Send Authorization: Bearer <access token>; the authorization URL stands beside the "
-    "integration in the developer console."
-)
-
 
 def unknown_site(address: Address, host: str) -> Refused:
     named = f"host {host[:253]!r}" if address.by_host else f"cloud id {address.cloud_id}"
@@ -66,22 +58,6 @@ def method_not_allowed(method: str, operations: Iterable[str]) -> Refused:
         fix=f"Use {allowed}.",
         headers={"Allow": allowed},
     )
-
-
-def read_bearer(values: Sequence[str]) -> str:
-    """The one bearer token of the Authorization header (RFC 6750 section 2.1). Raises `Refused`."""
-    if not values:
-        raise Refused(
-            Reason.TOKEN_MISSING, "The request has no Authorization header.", fix=GET_A_TOKEN
-        )
-    found = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None or len(found[1]) > _LONGEST_TOKEN:
-        raise Refused(
-            Reason.TOKEN_MALFORMED,
-            "There must be one Authorization header: the word Bearer, one space, one token.",
-            fix=GET_A_TOKEN,
-        )
-    return found[1]
 
 
 def unless(denied: Denied | None, site: Site | None) -> None:

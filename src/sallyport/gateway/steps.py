@@ -20,6 +20,7 @@ from sallyport.gateway.sources import Sources
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.scopes import decide
+from sallyport.tokens.bearer import read_bearer
 from sallyport.vocab.errors import Reason, Refused
 
 LARGEST_PAYLOAD = 5 * 1024 * 1024
@@ -81,7 +82,7 @@ def route(call: Call, _facts: Facts, _policy: Policy) -> None:
 def token(call: Call, _facts: Facts, policy: Policy) -> None:
     """There is one bearer token, it is ours, it is in time, and it is for this app environment."""
     assert call.installed is not None
-    call.token = policy.verify(refuse.read_bearer(call.header_values("authorization")), call.now)
+    call.token = policy.verify(read_bearer(call.header_values("authorization")), call.now)
     refuse.unless(
         decide.deny_other_app(call.token, call.installed.environment.namespace), call.site
     )

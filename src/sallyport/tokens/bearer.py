@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from sallyport.vocab.errors import Reason, Refused
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
-_FIX = "Send one Authorization header: the word Bearer, one space, the access token."
+_FIX = (
+    "Send one header, Authorization: Bearer <access token>. The authorization URL that leads to a "
+    "token stands beside the integration in the developer console."
+)
 
 
 def read_bearer(values: Sequence[str]) -> str:
