@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
-import struct
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +17,7 @@ from sallyport.runtime import frames
 from sallyport.runtime.call import Failure, FailureKind, Invocation, Outcome, Target
 from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
+from sallyport.runtime.hello import NoHello, fork_worker, read_hello
 from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.result import Checked, check_failure, check_result
@@ -28,7 +27,6 @@ from sallyport.vocab.clock import Clock
 CapabilityHandler = Callable[[str, bytes], Awaitable[bytes]]
 Done = Callable[[Outcome], None]
 
-_CREDENTIALS = struct.Struct("iII")
 # Our worker stops sending soon after the log is full; one that goes on is not ours any more.
 _MOST_DROPPED_FRAMES: Final = 1000
 _MOST_REQUESTS: Final = 16
@@ -139,28 +137,16 @@ class Worker:
     # ---- start
 
     def _start(self, start_ms: int) -> None:
-        self._hello_socket, calls = socket.socketpair()
-        capabilities, requests = socket.socketpair()
-        self._output, output = os.pipe()
         try:
-            self._hello_socket.setblocking(False)
-            self._hello_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            self.zygote.fork(self._directory, [calls.fileno(), requests.fileno(), output])
+            ends = fork_worker(self.zygote, self._directory)
         except OSError:
-            self._hello_socket.close()
-            capabilities.close()
-            os.close(self._output)
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
-        finally:
-            calls.close()
-            requests.close()
-            os.close(output)
-        os.set_blocking(self._output, False)
+        self._hello_socket, self._output = ends.calls, ends.output
         self._loop.add_reader(self._output, self._read_output)
         self._capabilities = Channel(
             self._loop,
-            capabilities,
+            ends.capabilities,
             largest=frames.LARGEST_REQUEST,
             on_frame=self._request,
             on_end=lambda reason: None,
@@ -169,31 +155,17 @@ class Worker:
         self._timer = self._loop.call_later(start_ms / 1000, self.kill, "it did not start in time")
 
     def _hello(self) -> None:
-        """Learn from the kernel, not from the app, which process holds the other end."""
-        sock = self._hello_socket
-        self._loop.remove_reader(sock)
+        self._loop.remove_reader(self._hello_socket)
         try:
-            data, ancillary, _, _ = sock.recvmsg(
-                frames.HEAD_SIZE, socket.CMSG_SPACE(_CREDENTIALS.size)
-            )
-        except OSError:
-            data, ancillary = b"", []
-        pid = _sender(ancillary)
-        if data != frames.encode(frames.HELLO, 0) or pid is None:
-            self.kill("it broke the frame protocol" if data else "it ended as it started")
+            self.pid, self._pidfd = read_hello(self._hello_socket)
+        except NoHello as reason:
+            self.kill(str(reason))
             return
-        try:
-            self._pidfd = os.pidfd_open(pid)
-        except OSError:
-            self.kill("it ended as it started")
-            return
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        self.pid = pid
-        self.zygote.forked(pid)
+        self.zygote.forked(self.pid)
         self._loop.add_reader(self._pidfd, self._gone)
         self._calls = Channel(
             self._loop,
-            sock,
+            self._hello_socket,
             largest=frames.LARGEST_CALL,
             on_frame=self._frame,
             on_end=self._call_socket_ended,
@@ -393,11 +365,3 @@ def _failure_text(failure: Failure) -> str:
     if failure.kind == "bad_result":
         return f"The result cannot be sent: {failure.message}"
     return failure.message
-
-
-def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-            pid: int = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0]
-            return pid if pid > 0 else None
-    return None
