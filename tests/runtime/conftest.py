@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sallyport.capabilities.serve import Capabilities
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Limits
 from sallyport.runtime.pool import Pool
+from sallyport.runtime.running import CapabilityHandler
 from sallyport.runtime.sandbox import PlainDriver
 from sallyport.store import schema as tables
 from sallyport.store.engine import Tx, open_store
@@ -29,7 +30,7 @@ def play(tmp_path: Path) -> Play:
 
     def run(
         scenario: Scenario,
-        capability_handler: Callable[[str, bytes], Awaitable[bytes]] = no_capability,
+        capability_handler: CapabilityHandler = no_capability,
         **limits: int,
     ) -> None:
         async def go() -> None:

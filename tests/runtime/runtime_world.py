@@ -11,6 +11,7 @@ from typing import Any
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Answer, Failure, Invocation, Outcome, Target
 from sallyport.runtime.pool import Pool
+from sallyport.runtime.running import CapabilityAnswer, RunningCall
 from sallyport.vocab.ids import new_id
 
 REQUEST: dict[str, Any] = {
@@ -34,8 +35,8 @@ CONTEXT: dict[str, Any] = {
 }
 
 
-async def no_capability(_installation_id: str, _payload: bytes) -> bytes:
-    return b'{"status":404,"body":{"code":"NOT_SUPPORTED","message":"none here"}}'
+async def no_capability(_running: RunningCall, _payload: bytes) -> CapabilityAnswer:
+    return b'{"status":404,"headers":[]}', b'{"code":"NOT_SUPPORTED","message":"none here"}'
 
 
 class World:

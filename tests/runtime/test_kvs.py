@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime_world import Play, World, elsewhere
+from runtime_world import Play, World, elsewhere, invocation
 
 from sallyport.capabilities.kvs import check_key, check_value
 from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.capabilities.serve import Capabilities
+from sallyport.runtime.call import Target
+from sallyport.runtime.running import CapabilityAnswer, RunningCall
 
 APP = """
 import asyncio
@@ -48,6 +51,7 @@ def forked(request):
     return {"statusCode": 200, "body": str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))}
 """
 FUNCTIONS = ("run", "twins", "forked")
+ANYONE = Target("installation-1", "site-1", "environment-1", Path("/none"), ())
 
 
 async def ask(world: World, target: Any, code: str) -> Any:
@@ -173,9 +177,9 @@ def test_the_store_is_out_of_reach_while_a_module_is_imported(with_kvs: Any) -> 
 def test_what_a_thread_asks_between_calls_waits_for_the_next_call(play: Play) -> None:
     asked: list[bytes] = []
 
-    async def capability(_installation: str, payload: bytes) -> bytes:
+    async def capability(_running: RunningCall, payload: bytes) -> CapabilityAnswer:
         asked.append(payload)
-        return b'{"status":200,"body":null}'
+        return b'{"status":200,"headers":[]}', b""
 
     async def scenario(world: World) -> None:
         target = world.app("""
@@ -202,9 +206,10 @@ def test_what_a_thread_asks_between_calls_waits_for_the_next_call(play: Play) ->
 def test_any_bytes_get_a_readable_reply(payload: bytes) -> None:
     # Nothing readable gets as far as the store.
     capabilities = Capabilities(None)  # type: ignore[arg-type]
-    reply = msgspec.json.decode(asyncio.run(capabilities.handle("installation", payload)))
-    assert reply["status"] in (400, 404)
-    assert set(reply["body"]) == {"code", "message"}
+    running = RunningCall(ANYONE, invocation(), None)  # type: ignore[arg-type]
+    header, body = asyncio.run(capabilities.handle(running, payload))
+    assert msgspec.json.decode(header)["status"] in (400, 404)
+    assert set(msgspec.json.decode(body)) == {"code", "message"}
 
 
 @given(st.text(max_size=520))

@@ -1,62 +1,68 @@
-"""The door of the capabilities: a request's bytes to the capability that it names."""
+"""The door of the capability socket: reads a request, finds its capability, never fails."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-import msgspec
+from collections.abc import Awaitable, Callable, Mapping
 
 from sallyport.capabilities import kvs
 from sallyport.capabilities.refused import CapabilityRefused
+from sallyport.capabilities.shape import (
+    UNREADABLE,
+    Ask,
+    Reply,
+    json_reply,
+    read_ask,
+    refused_reply,
+    write_reply,
+)
+from sallyport.runtime.running import CapabilityAnswer, RunningCall
 from sallyport.store.engine import Store
 
 _log = logging.getLogger(__name__)
 
-
-class _Request(msgspec.Struct, forbid_unknown_fields=True):
-    capability: str
-    path: str
-    body: msgspec.Raw
-
-
-_decoder = msgspec.json.Decoder(_Request)
-
-Capability = Callable[[Store, str, str, bytes], Awaitable[Any]]
-
-CAPABILITIES: dict[str, Capability] = {"kvs": kvs.serve}
+Capability = Callable[[RunningCall, Ask], Awaitable[Reply]]
 
 
 class Capabilities:
-    """Answers capability requests: `{"capability", "path", "body"}` -> `{"status", "body"}`."""
+    """Answers the capability requests of every worker; `more` are capabilities besides the store.
 
-    def __init__(self, store: Store) -> None:
+    docs/reference/capabilities.md describes requests and replies.
+    """
+
+    def __init__(self, store: Store, more: Mapping[str, Capability] = {}) -> None:
         self._store = store
+        self._capabilities: dict[str, Capability] = {"kvs": self._kvs, **more}
 
-    async def handle(self, installation_id: str, payload: bytes) -> bytes:
-        """The reply to one request of this installation's worker.
+    async def handle(self, running: RunningCall, payload: bytes) -> CapabilityAnswer:
+        """The reply to one request of the worker that runs this call.
 
-        Who asks is `installation_id`, which the runtime knows from the socket; nothing in the
-        payload can name another. Errors are replies too: `{"code", "message"}`.
+        Who asks is read from `running`, which the platform made; nothing in the payload can name
+        another. Errors are replies too: `{"code", "message"}`.
         """
         try:
-            request = _decoder.decode(payload)
-            capability = CAPABILITIES.get(request.capability)
-            if capability is None:
-                raise CapabilityRefused(404, "NOT_SUPPORTED", "There is no such capability")
-            body = await capability(self._store, installation_id, request.path, request.body)
+            reply = await self._answer(running, payload)
         except CapabilityRefused as refused:
-            return _reply(refused.status, {"code": refused.code, "message": refused.message})
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _reply(
-                400, {"code": "INVALID_REQUEST", "message": "The request is not readable"}
-            )
+            reply = refused_reply(refused)
+        except UNREADABLE:
+            unreadable = CapabilityRefused(400, "INVALID_REQUEST", "The request is not readable")
+            reply = refused_reply(unreadable)
         except Exception:
-            _log.exception("a capability failed", extra={"installation_id": installation_id})
-            return _reply(500, {"code": "INTERNAL", "message": "The platform failed to answer"})
-        return _reply(200, body)
+            _log.exception(
+                "a capability failed", extra={"installation_id": running.installation_id}
+            )
+            failed = CapabilityRefused(500, "INTERNAL", "The platform failed to answer")
+            reply = refused_reply(failed)
+        return write_reply(reply)
 
+    async def _answer(self, running: RunningCall, payload: bytes) -> Reply:
+        ask = read_ask(payload)
+        capability = self._capabilities.get(ask.capability)
+        if capability is None:
+            raise CapabilityRefused(404, "NOT_SUPPORTED", "There is no such capability")
+        return await capability(running, ask)
 
-def _reply(status: int, body: Any) -> bytes:
-    return msgspec.json.encode({"status": status, "body": body})
+    async def _kvs(self, running: RunningCall, ask: Ask) -> Reply:
+        if ask.method != "POST":
+            raise CapabilityRefused(405, "NOT_SUPPORTED", "The store is asked with POST")
+        return json_reply(await kvs.serve(self._store, running.installation_id, ask.path, ask.body))

@@ -14,7 +14,7 @@ from sallyport.model.directory import Site, SiteRole
 from sallyport.model.manifest import Function, Manifest
 from sallyport.model.registry import App, Environment, Installation, Version
 from sallyport.runtime.bundle import bundle_path
-from sallyport.runtime.call import Target
+from sallyport.runtime.call import Permissions, Target
 from sallyport.store import authority, directory, grants, integrations
 from sallyport.store.changes import Change, Kind
 from sallyport.store.engine import Store
@@ -139,6 +139,7 @@ def _ready(
             functions=tuple(sorted({each.handler for each in manifest.functions})),
             variables=variables,
             memory_mb=manifest.runtime.memory_mb,
+            permissions=Permissions(manifest.permissions_scopes, manifest.external_fetch_backend),
         ),
     )
 

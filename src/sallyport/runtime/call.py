@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from sallyport.model.manifest import PermissionScope
+
 FailureKind = Literal["exception", "bad_result", "timeout", "worker_lost", "import_error", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the manifest of a version lets its code do outside of its worker.
+
+    `scopes` are those of `permissions.scopes`, `fetch` the addresses of
+    `permissions.external.fetch.backend`, as the manifest has them.
+    """
+
+    scopes: tuple[PermissionScope, ...] = ()
+    fetch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,7 @@ class Target:
     functions: tuple[str, ...]
     variables: tuple[tuple[str, str], ...] = ()
     memory_mb: int = 512
+    permissions: Permissions = Permissions()
 
     @property
     def image(self) -> Image:

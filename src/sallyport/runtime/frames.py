@@ -2,7 +2,8 @@
 
     u32 length | u8 kind | u32 id | payload        (big endian; length counts kind, id and payload)
 
-A call and its result have a payload of two parts, so that body bytes are never escaped:
+A call, its result, and what is asked of capabilities and replied have a payload of two parts, so
+that body bytes are never escaped:
 
     u32 header length | header (JSON) | body
 
@@ -36,8 +37,9 @@ LARGEST_BODY: Final = 5 * MEGABYTE
 LARGEST_HEADER: Final = 256 * 1024
 LARGEST_CALL: Final = LARGEST_BODY + LARGEST_HEADER + 4
 LARGEST_LOG_LINE: Final = 32 * 1024
-LARGEST_REQUEST: Final = 2 * MEGABYTE
-LARGEST_REPLY: Final = 8 * MEGABYTE
+LARGEST_REQUEST: Final = LARGEST_CALL
+# A page of the store may hold 4 million characters of four bytes each.
+LARGEST_REPLY: Final = 20 * MEGABYTE
 
 _HEAD = struct.Struct("!IBI")
 _LENGTH = struct.Struct("!I")

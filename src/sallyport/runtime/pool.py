@@ -13,8 +13,9 @@ from collections.abc import Callable
 from sallyport.runtime.call import Failure, Image, Invocation, Limits, Outcome, Target
 from sallyport.runtime.crew import Crew
 from sallyport.runtime.logs import InvocationLog, Sink
+from sallyport.runtime.running import CapabilityHandler
 from sallyport.runtime.sandbox import Driver
-from sallyport.runtime.worker import CapabilityHandler, Done
+from sallyport.runtime.worker import Done
 from sallyport.runtime.zygote import Zygote
 from sallyport.vocab.clock import Clock
 
@@ -29,8 +30,8 @@ class Pool:
     """Runs invocations in worker processes. Make it and use it on one running event loop.
 
     `sink` gets every log line of app code; it must return at once. `capability_handler` answers
-    what the app asks of the platform: it gets the installation's id, which comes from the socket,
-    and the request's bytes.
+    what the app asks of the platform: it gets the call that runs in the worker which asks, as the
+    platform knows it, and the request's bytes.
     """
 
     def __init__(

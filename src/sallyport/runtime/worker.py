@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -21,10 +21,10 @@ from sallyport.runtime.hello import NoHello, fork_worker, read_hello
 from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.result import Checked, check_failure, check_result
+from sallyport.runtime.running import CapabilityHandler, RunningCall
 from sallyport.runtime.zygote import Zygote
 from sallyport.vocab.clock import Clock
 
-CapabilityHandler = Callable[[str, bytes], Awaitable[bytes]]
 Done = Callable[[Outcome], None]
 
 # Our worker stops sending soon after the log is full; one that goes on is not ours any more.
@@ -77,6 +77,7 @@ class Worker:
         self._call_id = 0
         self._done: Done | None = None
         self._log: InvocationLog | None = None
+        self._running: RunningCall | None = None
         self._started_ns = 0
         self._verdict: tuple[Failure, str] | None = None
         self._end_reason = ""
@@ -96,6 +97,7 @@ class Worker:
         self._call_id = int.from_bytes(os.urandom(4), "big")
         self._done = done
         self._log = log = InvocationLog(self.target, call, self._pool.clock, self._pool.sink)
+        self._running = running = RunningCall(self.target, call, log)
         lines = self.zygote.import_lines
         if lines:
             self.zygote.import_lines = []
@@ -117,7 +119,7 @@ class Worker:
         if self._held:
             held, self._held = self._held, []
             for frame in held:
-                self._request(frame)
+                self._ask(running, frame)
             self._capabilities.resume()
 
     def kill(self, reason: str) -> None:
@@ -321,21 +323,24 @@ class Worker:
         if frame.kind != frames.REQUEST:
             self._protocol_broken()
             return
-        if self._done is None:
+        if self._done is None or self._running is None:
             # Between calls an app stands still: what it asks for waits for its next call.
             self._held.append(frame)
             if len(self._held) >= _MOST_REQUESTS:
                 self._capabilities.pause()
             return
-        task = self._loop.create_task(self._reply(frame))
+        self._ask(self._running, frame)
+
+    def _ask(self, running: RunningCall, frame: Frame) -> None:
+        task = self._loop.create_task(self._reply(running, frame))
         self._requests.add(task)
         task.add_done_callback(self._replied)
         if len(self._requests) >= _MOST_REQUESTS:
             self._capabilities.pause()
 
-    async def _reply(self, frame: Frame) -> None:
-        answer = await self._pool.capability_handler(self.target.installation_id, frame.payload)
-        self._capabilities.send(frames.REPLY, frame.id, answer)
+    async def _reply(self, running: RunningCall, frame: Frame) -> None:
+        header, body = await self._pool.capability_handler(running, frame.payload)
+        self._capabilities.send_parts(frames.REPLY, frame.id, header, body)
 
     def _replied(self, task: asyncio.Task[None]) -> None:
         self._requests.discard(task)
