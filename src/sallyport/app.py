@@ -36,6 +36,7 @@ from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.runtime.call import Limits
 from sallyport.runtime.pool import Pool
+from sallyport.runtime.resolve import Resolver
 from sallyport.runtime.sandbox import PlainDriver, missing_guarantees
 from sallyport.settings import Settings
 from sallyport.store.batch import Batch
@@ -108,12 +109,23 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
     driver = PlainDriver()
     pool = Pool(
         driver,
-        Limits(workers_per_installation=settings.workers_per_installation),
+        Limits(
+            workers_per_installation=settings.workers_per_installation,
+            workers=settings.workers,
+            queue_per_installation=settings.queue_per_installation,
+            queue_ms=settings.queue_ms,
+        ),
         store.clock,
         logs.add,
         Capabilities(store).handle,
     )
-    services = Services(store, settings.address, bundles, pool.stop_installation)
+    services = Services(
+        store,
+        settings.address,
+        bundles,
+        pool.stop_installation,
+        resolver=Resolver(settings.package_index),
+    )
     facts = Facts(store)
     policy = Policy(
         sources=make_sources(bundles),

@@ -40,7 +40,18 @@ class Settings:
     )
     log_level: str = _setting("info", "debug, info, warning or error.")
     workers_per_installation: int = _setting(
-        4, "The most worker processes that one installation may have."
+        4,
+        "The most worker processes, and so the most calls at once, that one installation may have.",
+    )
+    workers: int = _setting(64, "The most worker processes of all installations together.")
+    queue_per_installation: int = _setting(
+        100, "The most calls of one installation that wait for a worker."
+    )
+    queue_ms: int = _setting(10_000, "How long a call waits for a worker, in milliseconds.")
+    package_index: str = _setting(
+        "",
+        "The index (PEP 503) that Python packages of apps come from. Empty: what pip uses on this "
+        "host; none: apps get no packages.",
     )
     retention_days: int = _setting(30, "Days that decisions and app logs are kept.")
     records_kept: int = _setting(
@@ -110,6 +121,9 @@ def _check(settings: Settings) -> None:
         ("port", 0),
         ("admin_port", 0),
         ("workers_per_installation", 1),
+        ("workers", 1),
+        ("queue_per_installation", 0),
+        ("queue_ms", 1),
         ("retention_days", 1),
         ("records_kept", 1),
     ):

@@ -17,6 +17,8 @@ from sallyport.cli.failures import NOT_ALLOWED, REFUSED, UNREACHABLE, USAGE, Fai
 from sallyport.cli.terminal import note
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+# A deployment waits for the packages that the app asks for.
+_UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=10.0)
 
 
 class Refusal(Failed):
@@ -114,7 +116,11 @@ class Api:
         target = "".join(f"/{_segment(part)}" for part in path)
         extra: dict[str, Any] = {} if json is None else {"json": json}
         if archive is not None:
-            extra = {"content": archive, "headers": {"content-type": "application/zip"}}
+            extra = {
+                "content": archive,
+                "headers": {"content-type": "application/zip"},
+                "timeout": _UPLOAD_TIMEOUT,
+            }
         started = time.monotonic()
         try:
             answer = self._http.request(

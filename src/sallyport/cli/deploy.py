@@ -19,6 +19,7 @@ from sallyport.cli.options import (
     non_interactive_option,
 )
 from sallyport.cli.terminal import done, interactive, json_text, listing, note, say
+from sallyport.manifest.requirements import PROJECT_FILE, REQUIREMENTS_FILE
 from sallyport.vocab.errors import Refused
 
 MAJOR_VERSION_RULE = "MAJOR_VERSION_RULE"
@@ -68,6 +69,8 @@ def deploy(
             _verify(api, app, environment, as_json=as_json)
         archive = _packed()
         approve = approved[0] if approved else None
+        if any(Path(name).is_file() for name in (REQUIREMENTS_FILE, PROJECT_FILE)):
+            tell("Resolving the app's packages...")
         try:
             made = _upload(api, app, environment, archive, tag, approve)
         except Refusal as refusal:
@@ -81,6 +84,9 @@ def deploy(
     if as_json:
         click.echo(json_text(made))
         return
+    packages = made.get("packages") or []
+    if packages:
+        note("Packages: " + ", ".join(f"{each['name']} {each['version']}" for each in packages))
     done(f"Deployed {name} {made['version']} to {environment}")
     if made["major"]:
         note("A major version: each site's admin moves to it with `sallyport install --upgrade`.")

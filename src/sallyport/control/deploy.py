@@ -6,9 +6,7 @@ Contributors deploy to every environment but production, app admins to all.
 from __future__ import annotations
 
 import asyncio
-import zipfile
-import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sallyport.control.authority import require_app_part, require_app_work
@@ -18,12 +16,16 @@ from sallyport.control.services import Services
 from sallyport.manifest.document import MAX_BYTES
 from sallyport.manifest.lint import lint
 from sallyport.manifest.load import from_json, read_manifest, to_json
+from sallyport.manifest.requirements import LARGEST as LARGEST_REQUIREMENTS
+from sallyport.manifest.requirements import PROJECT_FILE, REQUIREMENTS_FILE, read_requirements
 from sallyport.manifest.source import Files
 from sallyport.manifest.versioning import needs_major
 from sallyport.model.directory import Actor
 from sallyport.model.manifest import Diagnostic, Manifest
 from sallyport.model.registry import Environment, Version
+from sallyport.runtime.archive import DAMAGED
 from sallyport.runtime.bundle import open_archive, store_bundle
+from sallyport.runtime.wheels import lock_of, read_lock
 from sallyport.store import environments, versions
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.versions import Judge, VersionLine
@@ -38,6 +40,15 @@ MOST_LISTED = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Package:
+    """A package beside the app's code; `sha256` is that of its wheel."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployed:
     """A deployment that is durable. `is_major`: site admins must upgrade to get it."""
 
@@ -45,6 +56,14 @@ class Deployed:
     environment: Environment
     is_major: bool
     warnings: tuple[Diagnostic, ...]
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """What the app's requirements were resolved to."""
+        return tuple(
+            Package(each["name"], each["version"], each["sha256"])
+            for each in read_lock(self.version.dependencies)
+        )
 
 
 async def deploy(
@@ -61,7 +80,8 @@ async def deploy(
 
     Installations on the newest major run it from their next call on. Raises `Refused`: an invalid
     manifest (`diagnostics`), scopes that are not registered (`missing_scopes`, contract section
-    (c.4)), a major version that `approve` does not name (`reasons`, contract section (k)).
+    (c.4)), a major version that `approve` does not name (`reasons`, contract section (k)), packages
+    that cannot be had.
     """
     tag = clean_name(tag, "tag") if tag is not None else None
     approved = _approved(approve)
@@ -75,7 +95,8 @@ async def deploy(
     variables = await services.store.read(may)
     manifest, warnings = await asyncio.to_thread(read_upload, archive, variables)
     _require_own(manifest, app_id)
-    bundle = await asyncio.to_thread(store_bundle, services.bundles, archive)
+    async with services.resolver.wheels(await _requirements(manifest, archive)) as wheels:
+        bundle = await asyncio.to_thread(store_bundle, services.bundles, archive, wheels)
 
     async def work(tx: Tx) -> Deployed:
         await require_app_work(tx, actor, app_id, environment_key)
@@ -88,10 +109,21 @@ async def deploy(
             bundle=bundle,
             tag=tag,
             judge=judge_of(manifest, approved),
+            dependencies=lock_of(wheels) if wheels else None,
         )
         return Deployed(version, environment, is_major, warnings)
 
     return await services.store.write(work)
+
+
+async def _requirements(manifest: Manifest, archive: bytes) -> tuple[str, ...]:
+    """The packages that a Python app asks for. Raises `Refused`."""
+    if not manifest.runtime.is_python:
+        return ()
+    files = await asyncio.to_thread(
+        _read_files, archive, (REQUIREMENTS_FILE, PROJECT_FILE), LARGEST_REQUIREMENTS + 1
+    )
+    return read_requirements(files.get(REQUIREMENTS_FILE), files.get(PROJECT_FILE))
 
 
 async def list_versions(
@@ -186,11 +218,22 @@ def _open(archive: bytes) -> tuple[bytes, Files]:
         files = Files(opened.namelist())
         if not files.has(MANIFEST_FILE):
             raise _not_an_app(f"There is no {MANIFEST_FILE} at the root of the archive.")
-        try:
-            with opened.open(MANIFEST_FILE) as file:
-                return file.read(MAX_BYTES + 1), files
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
-            raise _not_an_app(f"{MANIFEST_FILE} in the archive cannot be read.") from None
+    return _read_files(archive, (MANIFEST_FILE,), MAX_BYTES + 1)[MANIFEST_FILE], files
+
+
+def _read_files(archive: bytes, names: Sequence[str], most: int) -> dict[str, bytes]:
+    """The first `most` bytes of those of these files that there are. Raises `Refused`."""
+    found: dict[str, bytes] = {}
+    with open_archive(archive) as opened:
+        for name in names:
+            try:
+                with opened.open(name) as file:
+                    found[name] = file.read(most)
+            except KeyError:
+                continue
+            except DAMAGED:
+                raise _not_an_app(f"{name} in the archive cannot be read.") from None
+    return found
 
 
 def _not_an_app(detail: str) -> Refused:

@@ -9,18 +9,23 @@ from urllib.parse import urlsplit
 
 from sallyport.control.attempts import Attempts
 from sallyport.model.directory import Site
+from sallyport.runtime.resolve import Resolver
 from sallyport.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`bundles` is the folder of deployed code; `stop_installation` ends its workers."""
+    """`bundles` is the folder of deployed code; `stop_installation` ends its workers.
+
+    `resolver` fetches the packages that apps ask for.
+    """
 
     store: Store
     public_url: str
     bundles: Path
     stop_installation: Callable[[str], Awaitable[None]]
     attempts: Attempts = field(default_factory=Attempts)
+    resolver: Resolver = field(default_factory=Resolver)
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

@@ -80,7 +80,11 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An immutable upload. `manifest` is the manifest as JSON text; `bundle` a SHA-256 in hex."""
+    """An immutable upload. `manifest` is the manifest as JSON text; `bundle` a SHA-256 in hex.
+
+    `dependencies` are the packages that the app's requirements were resolved to, pinned by hash, as
+    JSON text; None without any.
+    """
 
     id: str
     environment_id: str
@@ -91,6 +95,7 @@ class Version:
     tag: str | None
     created_by: str | None
     created_at: int
+    dependencies: str | None = None
 
     @property
     def number(self) -> str:

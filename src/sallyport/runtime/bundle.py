@@ -1,33 +1,39 @@
-"""Bundles: deployed app folders, unpacked once, read-only, under the digest of their archive."""
+"""Bundles: what was deployed, unpacked once, read-only, under the digest of all that it is made of.
+
+    <digest>/...             the app folder as it was uploaded
+    <digest>/packages/...    the packages that it asked for, where it asked for any
+
+The digest of an app without packages is the SHA-256 of its archive; with packages their hashes go
+into it, so that one digest never names two contents.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import shutil
-import stat
 import tempfile
-import unicodedata
+import threading
+import time
 import zipfile
-import zlib
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
-from sallyport.vocab.errors import Reason, Refused
+from sallyport.runtime import archive
+from sallyport.runtime.archive import Bounds, unpack_file, verified_files
+from sallyport.runtime.wheels import PACKAGES, Wheel, unpack_wheels
 
 LARGEST: Final = 25 * 1024 * 1024
 MOST_FILES: Final = 5_000
-LONGEST_NAME: Final = 255
-LONGEST_PATH: Final = 1_024
-DEEPEST: Final = 32
+APP: Final = Bounds(LARGEST, MOST_FILES)
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED = 0x1
-_DIRECTORY_ENTRY = b"PK\x01\x02"
-_CHUNK = 256 * 1024
+_DIGEST_LENGTH = 64
+# A bundle is stored before its version has a row; and a crash may leave a folder half unpacked.
+_GRACE_S: Final = 3_600.0
+# Storing what is there already and removing it must not pass each other.
+_changing = threading.Lock()
 
 
 def bundle_path(directory: Path, digest: str) -> Path:
@@ -35,31 +41,40 @@ def bundle_path(directory: Path, digest: str) -> Path:
     return directory / digest
 
 
-def store_bundle(directory: Path, data: bytes) -> str:
+def store_bundle(directory: Path, data: bytes, wheels: Sequence[Wheel] = ()) -> str:
     """Verify a zip archive of an app folder, unpack it under `directory`, return its digest.
 
     The digest is SHA-256 in hex. When this returns, the bundle is whole and durable; a crash leaves
     either all of it or none. Storing the same archive again changes nothing. Blocks on the disk:
     call it from a thread. Raises `Refused` (`bundle_invalid`) for an archive that is too large, is
-    broken, or holds anything but plain files under plain relative names.
+    broken, or holds anything but plain files under plain relative names, and
+    (`dependencies_invalid`) for wheels that `unpack_wheels` does not take.
     """
-    archive = open_archive(data)
-    digest = hashlib.sha256(data).hexdigest()
+    opened = open_archive(data)
+    digest = _digest(data, wheels)
     target = bundle_path(directory, digest)
-    if target.exists():
+    if _keep(target):
         return digest
     directory.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{digest[:16]}-", dir=directory))
     try:
-        with archive:
-            for info, name in _verified(archive.infolist()):
-                _unpack(archive, info, folder / name)
+        with opened:
+            for info, name in verified_files(opened.infolist(), APP):
+                if wheels and name.parts[0] == PACKAGES:
+                    raise APP.refused(
+                        f"The app has a folder {PACKAGES!r}, where the packages that it asks for "
+                        "would go.",
+                        "Rename the folder.",
+                    )
+                unpack_file(opened, info, folder / name, APP)
+        if wheels:
+            unpack_wheels(wheels, folder / PACKAGES)
         _seal(folder)
         try:
             folder.rename(target)
         except OSError:
             # Another deploy of the same archive was first.
-            if not target.exists():
+            if not _keep(target):
                 raise
         _sync(directory)
     finally:
@@ -69,86 +84,65 @@ def store_bundle(directory: Path, data: bytes) -> str:
 
 
 def open_archive(data: bytes) -> zipfile.ZipFile:
-    """Open an untrusted zip archive in bounded memory; what it holds is not verified yet.
+    """Open the untrusted archive of an app folder in bounded memory; nothing is verified yet.
 
     Raises `Refused` (`bundle_invalid`).
     """
-    if len(data) > LARGEST:
-        raise _refused("The archive is larger than 25 MB.", "Leave large files out of the app.")
-    # Reading the directory makes an object of every entry: look at their number first. Files that
-    # are archives themselves, and stored as they are, may add some.
-    if data.count(_DIRECTORY_ENTRY) > 4 * MOST_FILES:
-        raise _refused(f"The archive holds more than {MOST_FILES} files.")
+    return archive.open_archive(data, APP)
+
+
+def removable_bundles(directory: Path, needed: Iterable[str]) -> list[Path]:
+    """What lies under `directory`, is none of the `needed` digests, and has lain for an hour.
+
+    The hour is for deployments whose version has no row yet.
+    """
+    kept = frozenset(needed)
+    before = time.time() - _GRACE_S
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(directory):
+            # Folders in the making begin with a dot; one that is old belongs to no deployment.
+            ours = len(entry.name) == _DIGEST_LENGTH or entry.name.startswith(".")
+            if ours and entry.name not in kept and _changed_at(Path(entry.path)) < before:
+                found.append(Path(entry.path))
+    return found
+
+
+def remove_bundle(path: Path) -> bool:
+    """Remove what `removable_bundles` named, unless a deployment has taken it up since."""
+    gone = path.with_name(f".gone-{path.name.removeprefix('.gone-')}")
+    with _changing:
+        if _changed_at(path) >= time.time() - _GRACE_S:
+            return False
+        with contextlib.suppress(OSError):
+            path.rename(gone)
+    _remove(gone)
+    return not gone.exists()
+
+
+def _keep(target: Path) -> bool:
+    """Whether the bundle is there; if so it counts as new, so that nobody removes it now."""
+    with _changing:
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def _changed_at(path: Path) -> float:
     try:
-        return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
-        raise _refused(f"The archive is not a zip file: {error}.") from None
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
-def _verified(infos: Sequence[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The plain files of an archive under safe names. Raises `Refused` for anything else."""
-    if len(infos) > MOST_FILES:
-        raise _refused(f"The archive holds {len(infos)} files; {MOST_FILES} are allowed.")
-    if sum(info.file_size for info in infos) > LARGEST:
-        raise _refused("The unpacked files are larger than 25 MB.")
-    files: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    for info in infos:
-        name = _safe_name(info)
-        folded = unicodedata.normalize("NFC", str(name)).casefold()
-        for parent in PurePosixPath(folded).parents:
-            folders.setdefault(str(parent), str(name))
-        if info.is_dir():
-            folders.setdefault(folded, str(name))
-            continue
-        if folded in seen:
-            raise _refused(f"Two files have the same name: {seen[folded]!r} and {str(name)!r}.")
-        seen[folded] = str(name)
-        files.append((info, name))
-    for folded in seen.keys() & folders.keys():
-        raise _refused(f"{seen[folded]!r} is both a file and a folder.")
-    return files
-
-
-def _safe_name(info: zipfile.ZipInfo) -> PurePosixPath:
-    name = info.orig_filename
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    shown = repr(name[:100])
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise _refused(f"{shown} is a link or a device.", "Put the file itself in its place.")
-    if info.flag_bits & _ENCRYPTED or info.compress_type not in _METHODS:
-        raise _refused(f"{shown} is encrypted or packed in a way that is not supported.")
-    parts = name.removesuffix("/").split("/")
-    if len(name) > LONGEST_PATH or len(parts) > DEEPEST:
-        raise _refused(f"The name {shown} is too long.")
-    for part in parts:
-        if part in ("", ".", "..") or len(part.encode(errors="replace")) > LONGEST_NAME:
-            raise _refused(f"The name {shown} is not a plain relative path.")
-        if any(_is_unsafe(character) for character in part):
-            raise _refused(f"The name {shown} holds a character that is not allowed.")
-    return PurePosixPath(*parts)
-
-
-def _is_unsafe(character: str) -> bool:
-    return character in '\\:*?"<>|' or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")
-
-
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    left = info.file_size
-    try:
-        with archive.open(info) as source, path.open("xb") as file:
-            while chunk := source.read(min(_CHUNK, left + 1)):
-                left -= len(chunk)
-                if left < 0:
-                    raise _refused("A file is larger than the archive says.")
-                file.write(chunk)
-            file.flush()
-            os.fchmod(file.fileno(), 0o444)
-            os.fsync(file.fileno())
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        raise _refused(f"The archive is damaged: {error}.") from None
+def _digest(data: bytes, wheels: Sequence[Wheel]) -> str:
+    own = hashlib.sha256(data).hexdigest()
+    if not wheels:
+        return own
+    parts = [own, *sorted(f"{wheel.sha256} {wheel.file}" for wheel in wheels)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _seal(folder: Path) -> None:
@@ -171,7 +165,3 @@ def _remove(folder: Path) -> None:
         with contextlib.suppress(OSError):
             os.chmod(path, 0o700)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _refused(detail: str, fix: str = "Deploy with `sallyport deploy`, which packs it.") -> Refused:
-    return Refused(Reason.BUNDLE_INVALID, detail, fix=fix)

@@ -114,6 +114,7 @@ async def add_version(
     bundle: str,
     tag: str | None,
     judge: Judge,
+    dependencies: str | None = None,
 ) -> tuple[Version, bool]:
     """Number and keep a version; says whether it began a new major.
 
@@ -136,6 +137,7 @@ async def add_version(
         tag,
         actor.account_id,
         tx.now,
+        dependencies,
     )
     await tx.run(
         insert(schema.version).values({name: getattr(made, name) for name in Version.__slots__})
@@ -151,6 +153,11 @@ async def add_version(
         tag=tag,
     )
     return made, newest is not None and is_major
+
+
+async def bundles_in_use(reader: Reader) -> frozenset[str]:
+    """The digests that versions refer to."""
+    return frozenset(row.bundle for row in await reader.all(select(_VERSION.bundle).distinct()))
 
 
 def _version(row: Row[Any]) -> Version:

@@ -56,6 +56,8 @@ class Reason(Enum):
     INVOCATION_FAILED = ("invocation_failed", 500, "Invocation failed")
     INVOCATION_BAD_RESULT = ("invocation_bad_result", 500, "Invocation failed")
     INVOCATION_WORKER_LOST = ("invocation_worker_lost", 500, "Invocation failed")
+    INVOCATION_OUT_OF_MEMORY = ("invocation_out_of_memory", 500, "Invocation failed")
+    RESPONSE_TOO_LARGE = ("response_too_large", 500, "Invocation failed")
     INVOCATION_TIMEOUT = ("invocation_timeout", 504, "Invocation failed")
     RUNTIME_BUSY = ("runtime_busy", 503, "The app has no free worker")
     FACTS_STALE = ("facts_stale", 503, "The gateway cannot confirm its facts")
@@ -72,6 +74,17 @@ class Reason(Enum):
     INVALID_INPUT = ("invalid_input", 422, "The input is not valid")
     MANIFEST_INVALID = ("manifest_invalid", 422, "The manifest is not valid")
     BUNDLE_INVALID = ("bundle_invalid", 422, "The app's archive is not valid")
+    DEPENDENCIES_INVALID = ("dependencies_invalid", 422, "The app's packages cannot be used")
+    DEPENDENCIES_UNRESOLVED = (
+        "dependencies_unresolved",
+        422,
+        "The app's packages could not be resolved",
+    )
+    PACKAGE_INDEX_UNREACHABLE = (
+        "package_index_unreachable",
+        503,
+        "The package index cannot be reached",
+    )
     SCOPES_INVALID = ("scopes_invalid", 422, "The custom scopes are not valid")
     SCOPES_NOT_REGISTERED = (
         "CUSTOM_SCOPES_NOT_AVAILABLE",

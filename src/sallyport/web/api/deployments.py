@@ -56,6 +56,10 @@ async def create_deployment(
         "environment_id": done.environment.id,
         "bundle": done.version.bundle,
         "tag": done.version.tag,
+        "packages": [
+            {"name": each.name, "version": each.version, "sha256": each.sha256}
+            for each in done.packages
+        ],
         "warnings": [as_member(each) for each in done.warnings],
     }
 
