@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sallyport.model.manifest import PermissionScope
+from sallyport.model.manifest import PYTHON_RUNTIME, PermissionScope
 
-FailureKind = Literal["exception", "bad_result", "timeout", "worker_lost", "import_error", "busy"]
+FailureKind = Literal[
+    "exception",
+    "bad_result",
+    "too_large",
+    "timeout",
+    "out_of_memory",
+    "worker_lost",
+    "import_error",
+    "busy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,13 @@ class Permissions:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What a zygote is made of. Installations whose images are equal share the zygote."""
+    """What workers are made of. Installations whose images are equal share the zygote."""
 
     bundle_dir: Path
     functions: tuple[str, ...]
     variables: tuple[tuple[str, str], ...]
     memory_mb: int
+    runtime: str = PYTHON_RUNTIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +62,11 @@ class Target:
     variables: tuple[tuple[str, str], ...] = ()
     memory_mb: int = 512
     permissions: Permissions = Permissions()
+    runtime: str = PYTHON_RUNTIME
 
     @property
     def image(self) -> Image:
-        return Image(self.bundle_dir, self.functions, self.variables, self.memory_mb)
+        return Image(self.bundle_dir, self.functions, self.variables, self.memory_mb, self.runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,9 @@ class Answer:
 class Failure:
     """A call without an answer. `message` is for the developer (it is logged), not the caller.
 
-    `exception`: the handler raised. `bad_result`: it returned what cannot be sent. `timeout`: it
-    was killed at its time limit. `worker_lost`: its process ended. `import_error`: the app's code
+    `exception`: the handler raised. `bad_result`: it returned what cannot be sent.
+    `too_large`: it returned more than may be sent. `timeout`: it was killed at its time limit.
+    `out_of_memory`: it needed more memory than it may have. `worker_lost`: its process ended. `import_error`: the app's code
     could not be loaded. `busy`: it never started: no worker came free in time, or the installation
     was stopped.
     """
@@ -123,3 +135,4 @@ class Limits:
     idle_ms: int = 60_000
     zygote_idle_ms: int = 300_000
     drain_ms: int = 10_000
+    warm_node_workers: int = 2

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sallyport.runtime.call import Failure, FailureKind, Image, Invocation, Limits, Target
+from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import InvocationLog
+from sallyport.runtime.nursery import ImportFailure, Nursery
 from sallyport.runtime.worker import Done, Surroundings, Worker
-from sallyport.runtime.zygote import ImportFailure, Zygote
 
 
 class CrewPool(Surroundings, Protocol):
@@ -18,7 +19,7 @@ class CrewPool(Surroundings, Protocol):
 
     limits: Limits
 
-    def zygote(self, image: Image) -> Zygote: ...
+    def nursery(self, image: Image) -> Nursery: ...
 
     def take_place(self, crew: Crew) -> bool:
         """Whether one more worker may be started; if not, `crew.grow` is called when it may."""
@@ -64,14 +65,15 @@ class Crew:
     def submit(self, call: Invocation, done: Done) -> None:
         """Run the call in a free worker, or let it wait for one."""
         if self._free:
-            failure = self._free[-1].zygote.failure_of(call.handler)
+            failure = self._free[-1].nursery.failure_of(call.handler)
             if failure is None:
                 self._free.pop().run(call, done)
             else:
-                self._fail_import(self._free[-1].zygote, call, done, failure)
+                self._fail_import(self._free[-1].nursery, call, done, failure)
             return
         limits = self._pool.limits
         if len(self._queue) >= limits.queue_per_installation:
+            count_reached("queue")
             self._refuse(call, done, "busy", "Too many calls wait for a worker")
             return
         timer = self._pool.loop.call_later(limits.queue_ms / 1000, self._expire)
@@ -86,15 +88,20 @@ class Crew:
         ):
             self._starting += 1
             try:
-                zygote = self._pool.zygote(self.target.image)
+                nursery = self._pool.nursery(self.target.image)
             except OSError as error:
                 self._start_failed(f"The app's process could not be started: {error.strerror}")
                 return
-            zygote.when_settled(lambda zygote=zygote: self._fork(zygote))  # type: ignore[misc]
+            nursery.when_settled(lambda nursery=nursery: self._fork(nursery))  # type: ignore[misc]
 
     def longest_free(self) -> Worker | None:
         """The worker that has been free for the longest."""
         return self._free[0] if self._free else None
+
+    def check_memory(self) -> None:
+        """End the calls that hold more memory than the app may have."""
+        for worker in tuple(self.workers):
+            worker.check_memory()
 
     def stop_idle(self, before: float) -> None:
         """End the workers that no call has used since `before` (loop time)."""
@@ -125,7 +132,7 @@ class Crew:
 
     def worker_free(self, worker: Worker) -> None:
         self.used_at = worker.free_since = self._pool.loop.time()
-        self._fail_unimportable(worker.zygote)
+        self._fail_unimportable(worker.nursery)
         if self._queue:
             waiting = self._queue.popleft()
             waiting.timer.cancel()
@@ -149,46 +156,46 @@ class Crew:
 
     # ---- starting
 
-    def _fork(self, zygote: Zygote) -> None:
-        if zygote.state == "ended":
+    def _fork(self, nursery: Nursery) -> None:
+        if nursery.state == "ended":
             self._import_failed(
-                zygote, ImportFailure(f"The app could not be loaded: {zygote.end_reason}", "")
+                nursery, ImportFailure(f"The app could not be loaded: {nursery.end_reason}", "")
             )
             return
-        self._fail_unimportable(zygote)
+        self._fail_unimportable(nursery)
         if len(self._queue) < self._starting:
             self._starting -= 1
             self._pool.place_free(self)
             return
         try:
-            worker = Worker(self._pool, self.target, zygote, self, self._pool.limits.start_ms)
+            worker = Worker(self._pool, self.target, nursery, self, self._pool.limits.start_ms)
         except OSError as error:
             self._start_failed(f"The worker could not be started: {error.strerror or error}")
             return
         self._unready.add(worker)
 
-    def _fail_unimportable(self, zygote: Zygote) -> None:
-        if zygote.failures:
+    def _fail_unimportable(self, nursery: Nursery) -> None:
+        if nursery.failures:
             for waiting in tuple(self._queue):
-                failure = zygote.failure_of(waiting.call.handler)
+                failure = nursery.failure_of(waiting.call.handler)
                 if failure is not None:
                     self._queue.remove(waiting)
                     waiting.timer.cancel()
-                    self._fail_import(zygote, waiting.call, waiting.done, failure)
+                    self._fail_import(nursery, waiting.call, waiting.done, failure)
 
-    def _import_failed(self, zygote: Zygote, failure: ImportFailure) -> None:
+    def _import_failed(self, nursery: Nursery, failure: ImportFailure) -> None:
         self._starting -= 1
         while self._queue:
             waiting = self._queue.popleft()
             waiting.timer.cancel()
-            self._fail_import(zygote, waiting.call, waiting.done, failure)
+            self._fail_import(nursery, waiting.call, waiting.done, failure)
         self._pool.place_free(self)
 
     def _fail_import(
-        self, zygote: Zygote, call: Invocation, done: Done, failure: ImportFailure
+        self, nursery: Nursery, call: Invocation, done: Done, failure: ImportFailure
     ) -> None:
         log = self._log(call)
-        lines, zygote.import_lines = zygote.import_lines, []
+        lines, nursery.import_lines = nursery.import_lines, []
         for level, line in lines:
             log.write(level, line)
         log.report("ERROR", failure.trace or failure.message)
@@ -203,6 +210,7 @@ class Crew:
     # ---- calls that do not start
 
     def _expire(self) -> None:
+        count_reached("queue_time")
         self._fail_first("busy", "No worker came free in time")
 
     def _fail_first(self, kind: FailureKind, message: str) -> None:

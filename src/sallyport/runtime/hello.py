@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport.runtime import frames
-from sallyport.runtime.zygote import Zygote
 
 _CREDENTIALS = struct.Struct("iII")
 
@@ -20,22 +20,27 @@ class NoHello(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The platform's ends: the call socket, the capability socket, the pipe of raw output."""
+    """The platform's ends: the call socket, the capability socket, the pipe of raw output.
+
+    `ending` is called before the worker is killed, `gone` once nothing of it is left.
+    """
 
     calls: socket.socket
     capabilities: socket.socket
     output: int
+    ending: Callable[[], None] = lambda: None
+    gone: Callable[[], None] = lambda: None
 
 
-def fork_worker(zygote: Zygote, directory: Path) -> Ends:
-    """Ask the zygote for a worker that has the other ends. Raises `OSError` if it is gone."""
+def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> Ends:
+    """Have a worker forked that has the other ends. Raises `OSError` as `fork` does."""
     ours, calls = socket.socketpair()
     capabilities, requests = socket.socketpair()
     output, raw = os.pipe()
     try:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        zygote.fork(directory, [calls.fileno(), requests.fileno(), raw])
+        fork(directory, [calls.fileno(), requests.fileno(), raw])
     except OSError:
         ours.close()
         capabilities.close()

@@ -10,9 +10,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from sallyport.model.manifest import PYTHON_RUNTIME
 from sallyport.runtime.call import Failure, Image, Invocation, Limits, Outcome, Target
 from sallyport.runtime.crew import Crew
 from sallyport.runtime.logs import InvocationLog, Sink
+from sallyport.runtime.node_nursery import NodeNursery
+from sallyport.runtime.node_program import NodeProgram
+from sallyport.runtime.node_stock import NodeStock
+from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.running import CapabilityHandler
 from sallyport.runtime.sandbox import Driver
 from sallyport.runtime.worker import Done
@@ -31,7 +36,7 @@ class Pool:
 
     `sink` gets every log line of app code; it must return at once. `capability_handler` answers
     what the app asks of the platform: it gets the call that runs in the worker which asks, as the
-    platform knows it, and the request's bytes.
+    platform knows it, and the request's bytes. Without a `node` program no Node app runs.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Pool:
         clock: Clock,
         sink: Sink,
         capability_handler: CapabilityHandler,
+        node: NodeProgram | None = None,
     ) -> None:
         self.driver = driver
         self.limits = limits
@@ -50,7 +56,8 @@ class Pool:
         self.loop = asyncio.get_running_loop()
         self._crews: dict[Target, Crew] = {}
         self._current: dict[str, Crew] = {}
-        self._zygotes: dict[Image, Zygote] = {}
+        self._nurseries: dict[Image, Nursery] = {}
+        self._node = NodeStock(self.loop, driver, node, limits.warm_node_workers)
         self._starved: dict[Crew, None] = {}
         self._reaping: set[asyncio.Future[None]] = set()
         self._changed = asyncio.Event()
@@ -114,28 +121,34 @@ class Pool:
             async with asyncio.timeout(self.limits.drain_ms / 1000):
                 await self._until(lambda: not any(crew.busy for crew in crews))
         await self._end(crews, "the platform is stopping")
-        for zygote in tuple(self._zygotes.values()):
-            zygote.stop("the platform is stopping")
+        for nursery in tuple(self._nurseries.values()):
+            nursery.stop("the platform is stopping")
+        await self._node.close()
         while self._reaping:
             await asyncio.wait(tuple(self._reaping))
 
     # ---- what crews ask for
 
-    def zygote(self, image: Image) -> Zygote:
-        """The zygote of this image, started if need be. Raises `OSError` if it cannot be."""
-        zygote = self._zygotes.get(image)
-        if zygote is None:
-            zygote = Zygote(self.loop, self.driver, image, self.limits.start_ms)
-            self._zygotes[image] = zygote
-            self._reaping.add(zygote.reaped)
-            zygote.reaped.add_done_callback(self._reaping.discard)
+    def nursery(self, image: Image) -> Nursery:
+        """Where this image's workers come from, started if need be. Raises `OSError`."""
+        nursery = self._nurseries.get(image)
+        if nursery is None:
+            nursery = self._new_nursery(image)
+            self._nurseries[image] = nursery
+            self._reaping.add(nursery.reaped)
+            nursery.reaped.add_done_callback(self._reaping.discard)
 
-            def forget(zygote: Zygote = zygote) -> None:
-                if self._zygotes.get(image) is zygote:
-                    del self._zygotes[image]
+            def forget(nursery: Nursery = nursery) -> None:
+                if self._nurseries.get(image) is nursery:
+                    del self._nurseries[image]
 
-            zygote.on_end = forget
-        return zygote
+            nursery.on_end = forget
+        return nursery
+
+    def _new_nursery(self, image: Image) -> Nursery:
+        if image.runtime == PYTHON_RUNTIME:
+            return Zygote(self.loop, self.driver, image, self.limits.start_ms)
+        return NodeNursery(self.loop, self._node, image)
 
     def take_place(self, crew: Crew) -> bool:
         if self.workers < self.limits.workers:
@@ -171,17 +184,18 @@ class Pool:
             if not current:
                 idle_ms = min(idle_ms, _OLD_TARGET_IDLE_MS)
             crew.stop_idle(now - idle_ms / 1000)
+            crew.check_memory()
             if crew.empty and not current:
                 del self._crews[target]
             elif crew.empty and crew.used_at < now - idle_ms / 1000:
                 del self._crews[target]
                 del self._current[target.installation_id]
-        for zygote in tuple(self._zygotes.values()):
+        for nursery in tuple(self._nurseries.values()):
             idle_ms = self.limits.zygote_idle_ms
-            if zygote.failures:
+            if nursery.failures:
                 idle_ms = min(idle_ms, _FAILED_ZYGOTE_IDLE_MS)
-            if zygote.idle and zygote.used_at < now - idle_ms / 1000:
-                zygote.stop("it was idle")
+            if nursery.idle and nursery.used_at < now - idle_ms / 1000:
+                nursery.stop("it was idle")
         self._ticker = self.loop.call_later(self._tick_seconds, self._tick)
 
     def _crew_for(self, target: Target) -> Crew:

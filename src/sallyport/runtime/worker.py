@@ -17,12 +17,14 @@ from sallyport.runtime import frames
 from sallyport.runtime.call import Failure, FailureKind, Invocation, Outcome, Target
 from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
-from sallyport.runtime.hello import NoHello, fork_worker, read_hello
+from sallyport.runtime.hello import NoHello, read_hello
+from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
+from sallyport.runtime.nursery import Nursery
+from sallyport.runtime.memory import is_over
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.result import Checked, check_failure, check_result
 from sallyport.runtime.running import CapabilityHandler, RunningCall
-from sallyport.runtime.zygote import Zygote
 from sallyport.vocab.clock import Clock
 
 Done = Callable[[Outcome], None]
@@ -31,6 +33,7 @@ Done = Callable[[Outcome], None]
 _MOST_DROPPED_FRAMES: Final = 1000
 _MOST_REQUESTS: Final = 16
 _GONE_WITHIN: Final = 1.0
+OUT_OF_MEMORY: Final = "The call's processes needed more memory than memoryMB allows"
 
 
 class Crew(Protocol):
@@ -62,10 +65,10 @@ class Worker:
     """
 
     def __init__(
-        self, pool: Surroundings, target: Target, zygote: Zygote, crew: Crew, start_ms: int
+        self, pool: Surroundings, target: Target, nursery: Nursery, crew: Crew, start_ms: int
     ) -> None:
         self.target = target
-        self.zygote = zygote
+        self.nursery = nursery
         self.state: Literal["starting", "free", "busy", "ending", "gone"] = "starting"
         self.pid: int | None = None
         self.free_since = 0.0
@@ -98,9 +101,9 @@ class Worker:
         self._done = done
         self._log = log = InvocationLog(self.target, call, self._pool.clock, self._pool.sink)
         self._running = running = RunningCall(self.target, call, log)
-        lines = self.zygote.import_lines
+        lines = self.nursery.import_lines
         if lines:
-            self.zygote.import_lines = []
+            self.nursery.import_lines = []
             for level, line in lines:
                 log.write(level, line)
         header = msgspec.json.encode(
@@ -122,6 +125,13 @@ class Worker:
                 self._ask(running, frame)
             self._capabilities.resume()
 
+    def check_memory(self) -> None:
+        """End a call whose processes together hold more memory than the app may have."""
+        if self.state == "busy" and self.pid is not None:
+            if is_over(self.pid, self.target.memory_mb):
+                count_reached("memory")
+                self._fail_with("out_of_memory", OUT_OF_MEMORY)
+
     def kill(self, reason: str) -> None:
         """End the process and everything that it started. A running call gets `worker_lost`."""
         if self.state in ("ending", "gone"):
@@ -129,6 +139,7 @@ class Worker:
         self._end_reason = reason
         self.state = "ending"
         self._crew.worker_ending(self)
+        self._ends.ending()
         if self._pidfd < 0 or self.pid is None:
             self._gone()
             return
@@ -140,7 +151,7 @@ class Worker:
 
     def _start(self, start_ms: int) -> None:
         try:
-            ends = fork_worker(self.zygote, self._directory)
+            self._ends = ends = self.nursery.worker(self._directory)
         except OSError:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
@@ -163,7 +174,7 @@ class Worker:
         except NoHello as reason:
             self.kill(str(reason))
             return
-        self.zygote.forked(self.pid)
+        self.nursery.forked(self.pid)
         self._loop.add_reader(self._pidfd, self._gone)
         self._calls = Channel(
             self._loop,
@@ -202,6 +213,11 @@ class Worker:
         self._cancel_timer()
         self._drain_output()
         outcome = checked.outcome
+        if isinstance(outcome, Failure):
+            if outcome.kind == "out_of_memory":
+                count_reached("memory")
+            elif outcome.kind == "too_large":
+                count_reached("response")
         if isinstance(outcome, Failure) and self._log is not None:
             self._log.report("ERROR", checked.trace or _failure_text(outcome))
         done, self._done = self._done, None
@@ -219,6 +235,7 @@ class Worker:
                 self._crew.worker_free(self)
 
     def _timed_out(self, timeout_ms: int) -> None:
+        count_reached("time")
         self._fail_with("timeout", f"Timed out after {timeout_ms / 1000:g} s")
 
     def _protocol_broken(self) -> None:
@@ -260,9 +277,10 @@ class Worker:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
         if self.pid is None:
-            self.zygote.fork_failed()
+            self.nursery.fork_failed()
         else:
-            self.zygote.worker_ended(self.pid)
+            self.nursery.worker_ended(self.pid)
+        self._ends.gone()
         self._remove_directory()
         self._settle_lost_call()
         self._crew.worker_gone(self, self._end_reason or "it ended")
@@ -367,6 +385,6 @@ class Worker:
 
 
 def _failure_text(failure: Failure) -> str:
-    if failure.kind == "bad_result":
+    if failure.kind in ("bad_result", "too_large"):
         return f"The result cannot be sent: {failure.message}"
     return failure.message

@@ -19,20 +19,15 @@ from sallyport.runtime import frames
 from sallyport.runtime.call import Image
 from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
+from sallyport.runtime.hello import Ends, fork_worker
 from sallyport.runtime.logs import LEVELS, LINES, Level, LineSplitter
+from sallyport.runtime.nursery import ImportFailure
 from sallyport.runtime.processes import children, descendants, kill_all
 from sallyport.runtime.result import UNREADABLE
 from sallyport.runtime.sandbox import Driver, Launch
 
 SCRIPT: Final = Path(__file__).parent / "python" / "zygote.py"
 _SWEEPS: Final = 20
-
-
-class ImportFailure(msgspec.Struct, frozen=True, array_like=True):
-    """Why a module of the app could not be imported."""
-
-    message: str
-    trace: str
 
 
 class _Ready(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,6 +75,10 @@ class Zygote:
             self._waiting.append(callback)
         else:
             callback()
+
+    def worker(self, directory: Path) -> Ends:
+        """Ask for a worker. Raises `OSError` if the zygote is gone."""
+        return fork_worker(self.fork, directory)
 
     def fork(self, directory: Path, descriptors: list[int]) -> None:
         """Ask for a worker with these open files. Raises `OSError` if the zygote is gone."""

@@ -25,11 +25,12 @@ _OPEN_FILES: Final = 256
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(memory_mb: int, *, drop_capabilities: bool) -> None:
+def confine(memory_mb: int, *, drop_capabilities: bool, limit_addresses: bool = True) -> None:
     """Limit memory and files, and make it impossible to gain privileges. Raises `OSError`."""
     memory = memory_mb * _MEGABYTE
     _limit(resource.RLIMIT_DATA, memory + _BASE_DATA)
-    _limit(resource.RLIMIT_AS, memory + _BASE_ADDRESSES)
+    if limit_addresses:
+        _limit(resource.RLIMIT_AS, memory + _BASE_ADDRESSES)
     _limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)
