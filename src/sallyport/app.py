@@ -21,6 +21,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sallyport.capabilities.fetch import Fetch
+from sallyport.capabilities.product import ProductApis
+from sallyport.capabilities.sending import Sender
 from sallyport.capabilities.serve import Capabilities
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
@@ -106,6 +109,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
     keys = await open_keys(store)
     logs: Batch[LogLine] = Batch(store, add_log_lines)
     recorder = Recorder(store)
+    upstreams, outside = Sender(checked=None), Sender(checked=settings.fetch_networks)
     driver = PlainDriver()
     pool = Pool(
         driver,
@@ -117,7 +121,13 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         ),
         store.clock,
         logs.add,
-        Capabilities(store).handle,
+        Capabilities(
+            store,
+            {
+                "product": ProductApis(store, keys, settings.address, upstreams),
+                "fetch": Fetch(outside),
+            },
+        ).handle,
     )
     services = Services(
         store,
@@ -150,6 +160,8 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         purging.cancel()
         await asyncio.gather(purging, return_exceptions=True)
         await pool.close()
+        await upstreams.close()
+        await outside.close()
         await recorder.close()
         await logs.close()
 

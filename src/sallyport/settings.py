@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "SALLYPORT_"
+
+Network = IPv4Network | IPv6Network
 
 
 class BadSetting(ValueError):
@@ -53,10 +56,28 @@ class Settings:
         "The index (PEP 503) that Python packages of apps come from. Empty: what pip uses on this "
         "host; none: apps get no packages.",
     )
+    node: str = _setting(
+        "", "The Node program that runs Node apps, 20 or later. Empty: the first on PATH."
+    )
+    warm_node_workers: int = _setting(
+        2, "Node processes that are kept started for the next worker; 0 starts each when needed."
+    )
     retention_days: int = _setting(30, "Days that decisions and app logs are kept.")
     records_kept: int = _setting(
         200_000, "The most decisions, and the most log lines, that are kept."
     )
+
+    fetch_private: str = _setting(
+        "",
+        "Private networks and addresses, with commas, that app code may fetch from where its "
+        "manifest declares the host: 10.1.0.0/16. Empty: public addresses only.",
+    )
+
+    @property
+    def fetch_networks(self) -> tuple[Network, ...]:
+        """`fetch_private`, parsed. Raises `ValueError`."""
+        parts = (part.strip() for part in self.fetch_private.split(","))
+        return tuple(ip_network(part) for part in parts if part)
 
     @property
     def folder(self) -> Path:
@@ -111,6 +132,10 @@ def _check(settings: Settings) -> None:
             "SALLYPORT_DATABASE_URL must begin with sqlite:///. "
             "The store runs on PostgreSQL; the platform does not yet."
         )
+    try:
+        _ = settings.fetch_networks
+    except ValueError as error:
+        raise BadSetting(f"SALLYPORT_FETCH_PRIVATE takes networks: {error}.") from None
     if settings.compat not in ("", "forge"):
         raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
@@ -121,6 +146,7 @@ def _check(settings: Settings) -> None:
         ("port", 0),
         ("admin_port", 0),
         ("workers_per_installation", 1),
+        ("warm_node_workers", 0),
         ("workers", 1),
         ("queue_per_installation", 0),
         ("queue_ms", 1),

@@ -9,8 +9,7 @@ class Context(Mapping[str, Any]):
     """Who calls, where, and how much time is left: by attribute, or by key as in
     `context["accountId"]`.
 
-    Keys: `appId, environmentId, environmentType, installationId, cloudId, product, accountId,
-    functionKey, invocationId, traceId, scopes`. All of it comes from the platform; nothing that the
+    docs/reference/functions.md lists the keys. All of it comes from the platform; nothing that the
     caller sends can change it.
     """
 
@@ -23,6 +22,28 @@ class Context(Mapping[str, Any]):
     @property
     def app_id(self) -> str:
         return str(self._facts["appId"])
+
+    @property
+    def app_version(self) -> str:
+        """The version of the app that runs: `2.1`."""
+        return str(self._facts["appVersion"])
+
+    @property
+    def app_ari(self) -> str:
+        return str(self._facts["appAri"])
+
+    @property
+    def environment_ari(self) -> str:
+        return str(self._facts["environmentAri"])
+
+    @property
+    def installation_ari(self) -> str:
+        return str(self._facts["installationAri"])
+
+    @property
+    def environment_key(self) -> str:
+        """The environment's name: `development`, or one of the app's own."""
+        return str(self._facts["environmentKey"])
 
     @property
     def environment_id(self) -> str:
@@ -49,12 +70,22 @@ class Context(Mapping[str, Any]):
 
     @property
     def account_id(self) -> str | None:
-        """The account that consented to the call."""
+        """The account that consented to the call; None where nobody signed in."""
         return self._facts.get("accountId")
 
     @property
     def function_key(self) -> str:
         return str(self._facts["functionKey"])
+
+    @property
+    def module_key(self) -> str:
+        """The key of the route or trigger that led here."""
+        return str(self._facts["moduleKey"])
+
+    @property
+    def permissions(self) -> Mapping[str, Any]:
+        """What the manifest asks for: `{"scopes": [...], "external": {"fetch": {...}}}`."""
+        return self._facts["permissions"]  # type: ignore[no-any-return]
 
     @property
     def invocation_id(self) -> str:
@@ -70,6 +101,11 @@ class Context(Mapping[str, Any]):
     def scopes(self) -> tuple[str, ...]:
         """The scopes of the token that the call was made with."""
         return tuple(self._facts.get("scopes", ()))
+
+    @property
+    def deadline(self) -> int:
+        """When the call is killed, in milliseconds since the epoch."""
+        return int(self._facts["deadline"])
 
     def remaining_ms(self) -> int:
         """How long the call may still take, in milliseconds; then it is killed."""

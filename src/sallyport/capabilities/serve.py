@@ -40,23 +40,26 @@ class Capabilities:
         Who asks is read from `running`, which the platform made; nothing in the payload can name
         another. Errors are replies too: `{"code", "message"}`.
         """
+        marked = True
         try:
-            reply = await self._answer(running, payload)
+            ask = read_ask(payload)
+            # The store answers for itself; the others pass on what another server answers.
+            marked = ask.capability != "kvs"
+            reply = await self._answer(running, ask)
         except CapabilityRefused as refused:
-            reply = refused_reply(refused)
+            reply = refused_reply(refused, marked=marked)
         except UNREADABLE:
             unreadable = CapabilityRefused(400, "INVALID_REQUEST", "The request is not readable")
-            reply = refused_reply(unreadable)
+            reply = refused_reply(unreadable, marked=marked)
         except Exception:
             _log.exception(
                 "a capability failed", extra={"installation_id": running.installation_id}
             )
             failed = CapabilityRefused(500, "INTERNAL", "The platform failed to answer")
-            reply = refused_reply(failed)
+            reply = refused_reply(failed, marked=marked)
         return write_reply(reply)
 
-    async def _answer(self, running: RunningCall, payload: bytes) -> Reply:
-        ask = read_ask(payload)
+    async def _answer(self, running: RunningCall, ask: Ask) -> Reply:
         capability = self._capabilities.get(ask.capability)
         if capability is None:
             raise CapabilityRefused(404, "NOT_SUPPORTED", "There is no such capability")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from sallyport.runtime import frames
 
 # What a msgspec decoder raises for bytes that are no JSON of the expected shape.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+PROXY_ERROR: Final = "forge-proxy-error"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -78,6 +80,13 @@ def json_reply(value: Any, status: int = 200) -> Reply:
     return Reply(status, (("content-type", "application/json"),), msgspec.json.encode(value))
 
 
-def refused_reply(refused: CapabilityRefused) -> Reply:
-    """How a refusal is told: `{"code", "message"}`."""
-    return json_reply({"code": refused.code, "message": refused.message}, refused.status)
+def refused_reply(refused: CapabilityRefused, *, marked: bool) -> Reply:
+    """How a refusal is told: `{"code", "message"}`.
+
+    `marked` adds a header that no other server can send through us, so that the platform's refusal
+    is never taken for that server's answer, contract section (m).
+    """
+    reply = json_reply({"code": refused.code, "message": refused.message}, refused.status)
+    if not marked:
+        return reply
+    return Reply(reply.status, (*reply.headers, (PROXY_ERROR, refused.code)), reply.body)

@@ -101,21 +101,48 @@ def list_products(as_json: bool) -> None:
     """List the products that sites can run."""
     with signed_in() as api:
         found = api.items("operator", "products")
-    listing(found, {"Key": "key", "Name": "name"}, as_json=as_json, empty="No product yet.")
+    listing(
+        found,
+        {"Key": "key", "Name": "name", "Upstream": "upstream"},
+        as_json=as_json,
+        empty="No product yet.",
+    )
 
 
 @products.command("create")
 @click.argument("key")
 @click.argument("name")
+@click.option("--upstream", metavar="URL", help="Where the APIs are that app code may call.")
 @json_option
-def create_product(key: str, name: str, as_json: bool) -> None:
+def create_product(key: str, name: str, upstream: str | None, as_json: bool) -> None:
     """Declare a product; its key stands in base URLs and in its product scope."""
     with signed_in() as api:
-        made = api.post("operator", "products", json={"key": key, "name": name})
+        made = api.post(
+            "operator", "products", json={"key": key, "name": name, "upstream": upstream}
+        )
     if as_json:
         click.echo(json_text(made))
         return
     done(f"Declared the product {made['key']}")
+
+
+@products.command("change")
+@click.argument("key")
+@click.option("--name", metavar="NAME", help="Another name.")
+@click.option(
+    "--upstream", metavar="URL", help="Where the APIs are that app code may call; '' for none."
+)
+@json_option
+def change_product(key: str, name: str | None, upstream: str | None, as_json: bool) -> None:
+    """Change a product's name, or where its APIs are."""
+    if name is None and upstream is None:
+        raise click.UsageError("Give --name or --upstream.")
+    with signed_in() as api:
+        changed = api.patch("operator", "products", key, json={"name": name, "upstream": upstream})
+    if as_json:
+        click.echo(json_text(changed))
+        return
+    done(f"Changed the product {changed['key']}")
 
 
 @click.group(cls=Noun)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.urls import read_url
 
 NAME_LIMIT = 100
 EMAIL_LIMIT = 254
@@ -15,6 +16,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LOCAL_PART = re.compile(r"[^\s@:;,<>()\[\]\\\"]+")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 _IPV4 = re.compile(r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}")
+_UPSTREAM_FIX = "Give http(s)://host[:port] and, if need be, a path: https://jira.example.com."
 _PRODUCT_KEY = re.compile(r"[a-z][a-z0-9-]{0,29}", re.ASCII)
 
 
@@ -84,6 +86,19 @@ def check_product_key(key: str) -> str:
             "Use 1 to 30 lower-case letters, digits and hyphens, beginning with a letter.",
         )
     return key
+
+
+def check_upstream(text: str | None) -> str | None:
+    """The URL of a product's APIs, without a slash at its end; None for none. Raises `Refused`."""
+    if not text:
+        return None
+    try:
+        url = read_url(text)
+    except ValueError as error:
+        raise _invalid(f"That is not an upstream: {error}.", _UPSTREAM_FIX) from None
+    if "?" in text or "#" in text:
+        raise _invalid("An upstream has neither a query nor a fragment.", _UPSTREAM_FIX)
+    return str(url).rstrip("/")
 
 
 def _hides_something(text: str) -> bool:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from sallyport.control.accounts import any_account_named
 from sallyport.control.authority import require_operator
-from sallyport.control.names import check_product_key, clean_host, clean_name, is_host
+from sallyport.control.names import (
+    check_product_key,
+    check_upstream,
+    clean_host,
+    clean_name,
+    is_host,
+)
 from sallyport.control.services import Services
 from sallyport.model.directory import Account, Actor, Organization, Product, Site, SiteRole
 from sallyport.store import directory
@@ -51,21 +57,59 @@ async def list_products(services: Services, actor: Actor) -> tuple[Product, ...]
     return await services.store.read(ask)
 
 
-async def create_product(services: Services, actor: Actor, key: str, name: str) -> Product:
-    """Declare a product; its key stands in URLs and in its product scope. Raises `Refused`."""
+async def create_product(
+    services: Services, actor: Actor, key: str, name: str, upstream: str | None = None
+) -> Product:
+    """Declare a product; its key stands in URLs and in its product scope. Raises `Refused`.
+
+    `upstream` is the URL of the APIs that app code may call, with the platform's token.
+    """
     key, name = check_product_key(key), clean_name(name, "product's name")
+    upstream = check_upstream(upstream)
 
     async def add(tx: Tx) -> Product:
         await require_operator(tx, actor)
-        made = await directory.add_product(tx, key, name)
+        made = await directory.add_product(tx, key, name, upstream)
         if made is None:
             raise Refused(
                 Reason.ALREADY_EXISTS, f"The product {key} exists already.", fix="Use another key."
             )
-        tx.audit(Event.PRODUCT_DECLARED, actor, subject=key, name=name)
+        tx.audit(Event.PRODUCT_DECLARED, actor, subject=key, name=name, upstream=upstream)
         return made
 
     return await services.store.write(add)
+
+
+async def change_product(
+    services: Services, actor: Actor, key: str, *, name: str | None, upstream: str | None
+) -> Product:
+    """Change a product's name or upstream; None leaves it, an empty upstream takes it away.
+
+    Calls that begin afterwards go to the new upstream. Raises `Refused`.
+    """
+    if name is not None:
+        name = clean_name(name, "product's name")
+    given = check_upstream(upstream)
+
+    async def change(tx: Tx) -> Product:
+        await require_operator(tx, actor)
+        found = await directory.product_by_key(tx, key)
+        if found is None:
+            raise Refused(
+                Reason.NOT_FOUND, "There is no such product.", fix="Check the product's key."
+            )
+        changed = Product(
+            key,
+            found.name if name is None else name,
+            found.upstream if upstream is None else given,
+        )
+        await directory.set_product(tx, changed)
+        tx.audit(
+            Event.PRODUCT_CHANGED, actor, subject=key, name=changed.name, upstream=changed.upstream
+        )
+        return changed
+
+    return await services.store.write(change)
 
 
 # ---- sites

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from sallyport.gateway.context import installation_context
 from sallyport.gateway.facts import ANY, Loaded, Source
 from sallyport.manifest.stored import from_json
 from sallyport.manifest.table import RouteTable, compile_routes
@@ -40,6 +43,7 @@ class Installed:
     enabled: bool
     compiled: Compiled
     target: Target
+    context: Mapping[str, Any]
 
 
 InstalledKey = tuple[str, str, str | None, str]
@@ -139,8 +143,10 @@ def _ready(
             functions=tuple(sorted({each.handler for each in manifest.functions})),
             variables=variables,
             memory_mb=manifest.runtime.memory_mb,
+            runtime=manifest.runtime.name,
             permissions=Permissions(manifest.permissions_scopes, manifest.external_fetch_backend),
         ),
+        context=installation_context(facts.app, facts.environment, installation, version, manifest),
     )
 
 

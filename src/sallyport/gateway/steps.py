@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sallyport.gateway import refuse
 from sallyport.gateway.address import read_address, read_query, user_path
 from sallyport.gateway.call import Address, Call
+from sallyport.gateway.context import call_context
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.identity import function_headers
 from sallyport.gateway.sources import Sources
@@ -156,17 +157,14 @@ def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
         "queryParameters": read_query(call.query),
         "pathParameters": dict(call.found.params),
     }
-    call.context = {
-        "appId": installed.app.id,
-        "environmentId": installed.environment.id,
-        "environmentType": installed.environment.type.value,
-        "installationId": installed.installation.id,
-        "cloudId": call.site.id,
-        "product": address.product,
-        "accountId": call.grant.account_id,
-        "functionKey": call.found.route.function,
-        "scopes": sorted(call.scopes),
-    }
+    call.context = call_context(
+        installed.context,
+        function_key=call.found.route.function,
+        module_key=call.found.route.key,
+        module_type="apiRoute",
+        account_id=call.grant.account_id,
+        scopes=call.scopes,
+    )
 
 
 STEPS: tuple[tuple[Gate, Step], ...] = (

@@ -22,10 +22,14 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a site runs and apps are installed on: `jira`, `confluence`, or the operator's own."""
+    """What a site runs and apps are installed on: `jira`, `confluence`, or the operator's own.
+
+    `upstream` is the URL of its APIs, None where app code cannot call them.
+    """
 
     key: str
     name: str
+    upstream: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

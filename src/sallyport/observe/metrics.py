@@ -41,6 +41,27 @@ RECORDS_DROPPED = Gauge(
     registry=registry,
 )
 
+OUTBOUND = Counter(
+    "sallyport_outbound_requests_total",
+    "Requests of app code to other servers (fetch, product), by status class or code of refusal.",
+    ("kind", "outcome"),
+    registry=registry,
+)
+OUTBOUND_SECONDS = Histogram(
+    "sallyport_outbound_seconds",
+    "Time that requests of app code to other servers took, refusals left out.",
+    ("kind",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60),
+    registry=registry,
+)
+
+LIMITS_REACHED = Counter(
+    "sallyport_limits_reached_total",
+    "How often a call of an app reached a limit; docs/reference/limits.md lists them.",
+    ("limit",),
+    registry=registry,
+)
+
 
 def exposition() -> bytes:
     """All metrics in the Prometheus text format."""

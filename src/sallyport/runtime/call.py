@@ -74,9 +74,9 @@ class Invocation:
     """One call of one function.
 
     `request` holds `method, path, userPath, headers, queryParameters, pathParameters` as
-    docs/reference/functions.md describes them; `body` is the raw body. `context` holds `appId,
-    environmentId, environmentType, installationId, cloudId, product, accountId, functionKey,
-    scopes`; invocation and trace id are added from here. `timeout_ms` counts from the moment that
+    docs/reference/functions.md describes them; `body` is the raw body. `context` holds what the
+    gateway knows of the call (`gateway/context.py`); invocation id, trace id and deadline are added
+    from here. `timeout_ms` counts from the moment that
     the call reaches a worker.
     """
 
@@ -110,9 +110,9 @@ class Failure:
 
     `exception`: the handler raised. `bad_result`: it returned what cannot be sent.
     `too_large`: it returned more than may be sent. `timeout`: it was killed at its time limit.
-    `out_of_memory`: it needed more memory than it may have. `worker_lost`: its process ended. `import_error`: the app's code
-    could not be loaded. `busy`: it never started: no worker came free in time, or the installation
-    was stopped.
+    `out_of_memory`: it needed more memory than it may have. `worker_lost`: its process ended.
+    `import_error`: the app's code could not be loaded. `busy`: it never started: no worker came
+    free in time, or the installation was stopped.
     """
 
     kind: FailureKind

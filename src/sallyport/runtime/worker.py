@@ -20,8 +20,8 @@ from sallyport.runtime.frames import Frame
 from sallyport.runtime.hello import NoHello, read_hello
 from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
-from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.memory import is_over
+from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.result import Checked, check_failure, check_result
 from sallyport.runtime.running import CapabilityHandler, RunningCall
@@ -111,7 +111,12 @@ class Worker:
                 "handler": call.handler,
                 "timeoutMs": call.timeout_ms,
                 "request": call.request,
-                "context": {**call.context, "invocationId": call.id, "traceId": call.trace_id},
+                "context": {
+                    **call.context,
+                    "invocationId": call.id,
+                    "traceId": call.trace_id,
+                    "deadline": self._pool.clock.now() + call.timeout_ms,
+                },
             }
         )
         self._started_ns = time.monotonic_ns()
@@ -127,10 +132,10 @@ class Worker:
 
     def check_memory(self) -> None:
         """End a call whose processes together hold more memory than the app may have."""
-        if self.state == "busy" and self.pid is not None:
-            if is_over(self.pid, self.target.memory_mb):
-                count_reached("memory")
-                self._fail_with("out_of_memory", OUT_OF_MEMORY)
+        is_running = self.state == "busy" and self.pid is not None
+        if is_running and is_over(self.pid or 0, self.target.memory_mb):
+            count_reached("memory")
+            self._fail_with("out_of_memory", OUT_OF_MEMORY)
 
     def kill(self, reason: str) -> None:
         """End the process and everything that it started. A running call gets `worker_lost`."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select, update
 
 from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
 from sallyport.store import schema
@@ -46,19 +46,40 @@ async def all_organizations(reader: Reader) -> tuple[Organization, ...]:
     return tuple(Organization(row.id, row.name, row.created_at) for row in rows)
 
 
-async def add_product(tx: Tx, key: str, name: str) -> Product | None:
+async def add_product(tx: Tx, key: str, name: str, upstream: str | None = None) -> Product | None:
     """Declare a product; None where the key is taken."""
     done = await tx.run(
         insert_into(tx, schema.product)
-        .values(key=key, name=name)
+        .values(key=key, name=name, upstream=upstream)
         .on_conflict_do_nothing(index_elements=["key"])
     )
-    return Product(key, name) if done.rowcount == 1 else None
+    return Product(key, name, upstream) if done.rowcount == 1 else None
+
+
+async def set_product(tx: Tx, product: Product) -> bool:
+    """Change the name and the upstream of a product; False where there is none of this key."""
+    done = await tx.run(
+        update(schema.product)
+        .where(_product.key == product.key)
+        .values(name=product.name, upstream=product.upstream)
+    )
+    return done.rowcount == 1
+
+
+async def product_by_key(reader: Reader, key: str) -> Product | None:
+    row = await reader.first(select(schema.product).where(_product.key == key))
+    return Product(row.key, row.name, row.upstream) if row is not None else None
+
+
+async def product_upstream(reader: Reader, key: str) -> str | None:
+    """The URL of a product's APIs; None where there is none."""
+    product = await product_by_key(reader, key)
+    return product.upstream if product is not None else None
 
 
 async def all_products(reader: Reader) -> tuple[Product, ...]:
     rows = await reader.all(select(schema.product).order_by(_product.key))
-    return tuple(Product(row.key, row.name) for row in rows)
+    return tuple(Product(row.key, row.name, row.upstream) for row in rows)
 
 
 # ---- sites

@@ -12,6 +12,7 @@ class Event(StrEnum):
     ORGANIZATION_CREATED = "organization:created"
     SITE_CREATED = "site:created"
     PRODUCT_DECLARED = "product:declared"
+    PRODUCT_CHANGED = "product:changed"
     ACCOUNT_CREATED = "account:created"
     ACCOUNT_DEACTIVATED = "account:deactivated"
     ACCOUNT_REACTIVATED = "account:reactivated"

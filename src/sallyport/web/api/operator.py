@@ -22,6 +22,12 @@ class NewOrganization(Body):
 class NewProduct(Body):
     key: str
     name: str
+    upstream: str | None = None
+
+
+class ProductChange(Body):
+    name: str | None = None
+    upstream: str | None = None
 
 
 class NewSite(Body):
@@ -105,7 +111,19 @@ async def create_product(
     body: NewProduct, actor: ActorDep, services: ServicesDep
 ) -> dict[str, Any]:
     """Declare a product."""
-    return shapes.product_item(await operator.create_product(services, actor, body.key, body.name))
+    made = await operator.create_product(services, actor, body.key, body.name, body.upstream)
+    return shapes.product_item(made)
+
+
+@router.patch("/products/{key}")
+async def change_product(
+    key: str, body: ProductChange, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """Change a product's name or the upstream of its APIs; an empty upstream takes it away."""
+    changed = await operator.change_product(
+        services, actor, key, name=body.name, upstream=body.upstream
+    )
+    return shapes.product_item(changed)
 
 
 @router.get("/sites")

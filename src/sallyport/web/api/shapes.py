@@ -38,7 +38,7 @@ def organization_item(organization: Organization) -> dict[str, Any]:
 
 
 def product_item(product: Product) -> dict[str, Any]:
-    return {"key": product.key, "name": product.name}
+    return {"key": product.key, "name": product.name, "upstream": product.upstream}
 
 
 def site_item(services: Services, site: Site) -> dict[str, Any]:
