@@ -65,7 +65,11 @@ organization = Table(
 )
 
 product = Table(
-    "product", metadata, Column("key", String(64), primary_key=True), Column("name", Text)
+    "product",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("name", Text),
+    Column("upstream", Text),
 )
 
 site = Table(
