@@ -175,8 +175,14 @@ def test_uninstalling_the_last_product_ends_the_switch_the_data_and_the_consents
 
         async def keep(tx: Tx) -> None:
             await tx.run(
-                insert(tables.kv_entry).values(
-                    installation_id=first, key="k", value="1", created_at=0, updated_at=0
+                insert(tables.kv_item).values(
+                    installation_id=first,
+                    space="",
+                    key="k",
+                    value="1",
+                    size=2,
+                    created_at=0,
+                    updated_at=0,
                 )
             )
 
@@ -192,7 +198,7 @@ def test_uninstalling_the_last_product_ends_the_switch_the_data_and_the_consents
             return at
 
         assert await remove(first)
-        assert await store.read(rows, tables.kv_entry) == 0
+        assert await store.read(rows, tables.kv_item) == 0
         still = await facts(world, "confluence")
         assert still is not None
         assert still.enabled

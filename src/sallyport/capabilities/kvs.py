@@ -1,195 +1,385 @@
-"""The key-value store: operations, limits and error codes of contract sections (i) and (l.1)."""
+"""The key-value store: its operations and error codes, contract sections (i) and (l.1)."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
+from sallyport.capabilities import kvs_query
+from sallyport.capabilities.kvs_conditions import Filters, holds_of
+from sallyport.capabilities.kvs_entities import Kinds, kinds_of, space_of
+from sallyport.capabilities.kvs_query import public
+from sallyport.capabilities.kvs_requests import (
+    EntityQueryRequest,
+    KeyRequest,
+    QueryRequest,
+    SetOptions,
+    SetRequest,
+    TransactionKey,
+    TransactionRequest,
+    TransactionSet,
+    decode,
+)
+from sallyport.capabilities.kvs_values import check_key, check_value, duration_of, refused
 from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.store import appdata
-from sallyport.store.appdata import KvEntry
+from sallyport.store.appdata import (
+    PLAIN,
+    SECRETS,
+    Check,
+    ConditionFailed,
+    InstallationGone,
+    KeyExists,
+    Operation,
+    Put,
+    QuotaExceeded,
+    Remove,
+    Schema,
+    VersionMoved,
+)
 from sallyport.store.engine import Store
+from sallyport.store.running import running_version
 
-LONGEST_KEY: Final = 500
-LARGEST_VALUE: Final = 240 * 1024
-DEEPEST_VALUE: Final = 31
-DEFAULT_LIMIT: Final = 10
-HIGHEST_LIMIT: Final = 100
-# A page is one reply; what does not fit is on the next page.
-LARGEST_PAGE: Final = 4 * 1024 * 1024
-
-# ECMAScript's \s, which the contract's expression means.
-_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_KEY_CHARACTERS = re.compile(rf"[a-zA-Z0-9:._{_SPACE}#-]*")
-_ONLY_SPACE = re.compile(rf"[{_SPACE}]*")
+MOST_OPERATIONS: Final = 25
+LARGEST_TRANSACTION: Final = 4 * 1024 * 1024
+DEFAULT_QUOTA: Final = 256 * 1024 * 1024
+TRIES: Final = 5
 
 
-class _KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
-    key: str
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One installation that asks, and what it may keep in bytes."""
+
+    store: Store
+    installation_id: str
+    quota: int
+
+    async def kinds(self) -> tuple[Kinds, str]:
+        """The entities of the version that runs now, and its id. Raises `CapabilityRefused`."""
+        running = await self.store.read(running_version, self.installation_id)
+        if running is None:
+            raise gone()
+        return kinds_of(running.manifest), running.version_id
 
 
-class _SetRequest(msgspec.Struct, forbid_unknown_fields=True):
-    key: str
-    value: msgspec.Raw
+async def serve(
+    store: Store, installation_id: str, path: str, body: bytes, *, quota: int = DEFAULT_QUOTA
+) -> Any:
+    """Carry out one operation for an installation. Raises `CapabilityRefused`.
 
-
-class _Where(msgspec.Struct, forbid_unknown_fields=True):
-    property: str
-    condition: str
-    values: list[Any]
-
-
-class _QueryRequest(msgspec.Struct, forbid_unknown_fields=True):
-    limit: int = DEFAULT_LIMIT
-    after: str | None = None
-    where: list[_Where] = []
-
-
-async def serve(store: Store, installation_id: str, path: str, body: bytes) -> Any:
-    """Carry out one operation for an installation. Raises `CapabilityRefused`."""
+    None is an empty answer.
+    """
     operation = OPERATIONS.get(path)
     if operation is None:
-        raise _refused("NOT_SUPPORTED", f"The store has no operation {path[:100]!r}", 404)
-    return await operation(store, installation_id, body)
+        raise refused("NOT_SUPPORTED", f"The store has no operation {path[:100]!r}", 404)
+    asked = Asked(store, installation_id, quota)
+    for _ in range(TRIES):
+        try:
+            return await operation(asked, body)
+        except VersionMoved:
+            # Another version was deployed in between; its indexes count.
+            continue
+        except InstallationGone:
+            raise gone() from None
+    raise refused("TOO_MANY_REQUESTS", "The app changes too quickly; try again", 429)
 
 
-async def _get(store: Store, installation_id: str, body: bytes) -> Any:
-    key = check_key(_decode(body, _KeyRequest).key)
-    entry = await store.read(appdata.entry_by_key, installation_id, key)
-    if entry is None:
-        raise _refused("KEY_NOT_FOUND", "There is no value under this key", 404)
-    return _public(entry)
+def gone() -> CapabilityRefused:
+    return refused("NOT_FOUND", "The app is no longer installed here", 404)
 
 
-async def _set(store: Store, installation_id: str, body: bytes) -> Any:
-    request = _decode(body, _SetRequest)
-    key = check_key(request.key)
-    value = check_value(request.value)
-    if not await store.write(appdata.set_entry, installation_id, key, value):
-        raise _refused("NOT_FOUND", "The app is no longer installed here", 404)
+# ---- one key
 
 
-async def _delete(store: Store, installation_id: str, body: bytes) -> Any:
-    key = check_key(_decode(body, _KeyRequest).key)
-    await store.write(appdata.delete_entry, installation_id, key)
+def _get(secret: bool = False, entity: bool = False) -> Callable[[Asked, bytes], Awaitable[Any]]:
+    async def get(asked: Asked, body: bytes) -> Any:
+        request = decode(body, KeyRequest)
+        space = await _space(asked, request.entity_name, secret=secret, entity=entity)
+        key = check_key(request.key)
+        item = await asked.store.read(appdata.item_by_key, asked.installation_id, space, key)
+        if item is None:
+            raise _not_there()
+        return public(item, request.options.metadata_fields if request.options else None)
+
+    return get
 
 
-async def _query(store: Store, installation_id: str, body: bytes) -> Any:
-    request = _decode(body, _QueryRequest)
-    if not 1 <= request.limit <= HIGHEST_LIMIT:
-        raise _refused("LIST_QUERY_LIMIT_EXCEEDED", f"limit must be 1 to {HIGHEST_LIMIT}")
-    page = await store.read(
-        appdata.entries_by_prefix,
-        installation_id,
-        prefix=_prefix(request.where),
-        after=None if request.after is None else _read_cursor(request.after),
-        limit=request.limit,
-        most_characters=LARGEST_PAGE,
+def _set(secret: bool = False, entity: bool = False) -> Callable[[Asked, bytes], Awaitable[Any]]:
+    async def set_(asked: Asked, body: bytes) -> Any:
+        request = decode(body, SetRequest)
+        space = await _space(asked, request.entity_name, secret=secret, entity=entity)
+        options = request.options or SetOptions()
+        kinds, schema = await _schema(asked, [request.entity_name])
+        put = _put(asked, request, space, kinds)
+        try:
+            (written,) = await asked.store.write(
+                appdata.write_items,
+                asked.installation_id,
+                [put],
+                most_bytes=asked.quota,
+                schema=schema,
+            )
+        except (KeyExists, QuotaExceeded) as failure:
+            raise _failed(failure) from None
+        if options.return_value is None:
+            return None
+        shown = written.before if options.return_value == "PREVIOUS" else written.after
+        return None if shown is None else public(shown, options.return_metadata_fields)
+
+    return set_
+
+
+def _delete(secret: bool = False, entity: bool = False) -> Callable[[Asked, bytes], Awaitable[Any]]:
+    async def delete(asked: Asked, body: bytes) -> Any:
+        request = decode(body, KeyRequest)
+        space = await _space(asked, request.entity_name, secret=secret, entity=entity)
+        remove = Remove(space, check_key(request.key))
+        await asked.store.write(
+            appdata.write_items, asked.installation_id, [remove], most_bytes=asked.quota
+        )
+
+    return delete
+
+
+# ---- many keys
+
+
+async def _batch_get(asked: Asked, body: bytes) -> Any:
+    requests = _batch(decode(body, list[KeyRequest]))
+    kinds = await _kinds_for(asked, [each.entity_name for each in requests])
+    failed: list[dict[str, Any]] = []
+    found: list[KeyRequest] = []
+    for each in requests:
+        try:
+            _space_in(kinds, each.entity_name)
+            check_key(each.key)
+        except CapabilityRefused as problem:
+            failed.append(_not_done(each, problem))
+        else:
+            found.append(each)
+    keys = [(_space_in(kinds, each.entity_name), each.key) for each in found]
+    items = await asked.store.read(appdata.items_by_key, asked.installation_id, keys)
+    succeeded = []
+    for each, item in zip(found, items, strict=True):
+        if item is None:
+            failed.append(_not_done(each, _not_there()))
+        else:
+            fields = each.options.metadata_fields if each.options else None
+            succeeded.append({**public(item, fields), **_of_entity(each)})
+    return {"successfulKeys": succeeded, "failedKeys": failed}
+
+
+async def _batch_set(asked: Asked, body: bytes) -> Any:
+    requests = _batch(decode(body, list[SetRequest]))
+    kinds, schema = await _schema(asked, [each.entity_name for each in requests])
+    return await _each(
+        asked,
+        requests,
+        lambda each: _put(asked, each, _space_in(kinds, each.entity_name), kinds),
+        schema,
     )
-    found: dict[str, Any] = {"data": [_public(entry) for entry in page.entries]}
-    if page.more:
-        found["cursor"] = _cursor(page.entries[-1].key)
-    return found
 
 
-OPERATIONS: Final[dict[str, Callable[[Store, str, bytes], Awaitable[Any]]]] = {
-    "/api/v1/get": _get,
-    "/api/v1/set": _set,
-    "/api/v1/delete": _delete,
+async def _batch_delete(asked: Asked, body: bytes) -> Any:
+    requests = _batch(decode(body, list[KeyRequest]))
+    kinds = await _kinds_for(asked, [each.entity_name for each in requests])
+    return await _each(
+        asked,
+        requests,
+        lambda each: Remove(_space_in(kinds, each.entity_name), check_key(each.key)),
+        None,
+    )
+
+
+async def _each(
+    asked: Asked,
+    requests: Sequence[Any],
+    operation: Callable[[Any], Operation],
+    schema: Schema | None,
+) -> Any:
+    """Each request stands for itself: what cannot be done is told, the rest is done."""
+    failed, ready = [], []
+    for each in requests:
+        try:
+            ready.append((each, operation(each)))
+        except CapabilityRefused as problem:
+            failed.append(_not_done(each, problem))
+    outcomes = await asked.store.write(
+        appdata.write_each,
+        asked.installation_id,
+        [made for _, made in ready],
+        most_bytes=asked.quota,
+        schema=schema,
+    )
+    succeeded = []
+    for (each, _), failure in zip(ready, outcomes, strict=True):
+        if failure is None:
+            succeeded.append({"key": each.key, **_of_entity(each)})
+        else:
+            failed.append(_not_done(each, _failed(failure)))
+    return {"successfulKeys": succeeded, "failedKeys": failed}
+
+
+async def _transaction(asked: Asked, body: bytes) -> Any:
+    if len(body) > LARGEST_TRANSACTION:
+        raise refused("MAX_SIZE", "A transaction is at most 4 MB", 413)
+    request: TransactionRequest = decode(body, TransactionRequest)
+    sets, deletes, checks = request.set or [], request.delete or [], request.check or []
+    every: list[TransactionSet | TransactionKey] = [*sets, *deletes, *checks]
+    if not 1 <= len(every) <= MOST_OPERATIONS:
+        raise refused("INVALID_REQUEST", f"A transaction has 1 to {MOST_OPERATIONS} operations")
+    if len({(each.entity_name, each.key) for each in every}) != len(every):
+        raise refused("INVALID_REQUEST", "The operations of a transaction have distinct keys")
+    kinds, schema = await _schema(asked, [each.entity_name for each in every])
+    operations: list[Operation] = [
+        _put(asked, each, _space_in(kinds, each.entity_name), kinds, each.conditions)
+        for each in sets
+    ]
+    for each in deletes:
+        space = _space_in(kinds, each.entity_name)
+        holds = None if each.conditions is None else holds_of(each.conditions)
+        operations.append(Remove(space, check_key(each.key), holds))
+    for each in checks:
+        if each.conditions is None:
+            raise refused("QUERY_WHERE_INVALID", "A check has conditions")
+        space = _space_in(kinds, each.entity_name)
+        operations.append(Check(space, check_key(each.key), holds_of(each.conditions)))
+    try:
+        await asked.store.write(
+            appdata.write_items,
+            asked.installation_id,
+            operations,
+            most_bytes=asked.quota,
+            schema=schema,
+        )
+    except (KeyExists, ConditionFailed, QuotaExceeded) as failure:
+        raise _failed(failure) from None
+
+
+# ---- queries
+
+
+async def _query(asked: Asked, body: bytes) -> Any:
+    request = decode(body, QueryRequest)
+    return await kvs_query.by_key(asked.store, asked.installation_id, request)
+
+
+async def _entity_query(asked: Asked, body: bytes) -> Any:
+    request = decode(body, EntityQueryRequest)
+    kinds, version_id = await asked.kinds()
+    kind = kinds.named(request.entity_name)
+    return await kvs_query.by_index(asked.store, asked.installation_id, version_id, kind, request)
+
+
+OPERATIONS: Final[dict[str, Callable[[Asked, bytes], Awaitable[Any]]]] = {
+    "/api/v1/get": _get(),
+    "/api/v1/set": _set(),
+    "/api/v1/delete": _delete(),
     "/api/v1/query": _query,
+    "/api/v1/secret/get": _get(secret=True),
+    "/api/v1/secret/set": _set(secret=True),
+    "/api/v1/secret/delete": _delete(secret=True),
+    "/api/v1/entity/get": _get(entity=True),
+    "/api/v1/entity/set": _set(entity=True),
+    "/api/v1/entity/delete": _delete(entity=True),
+    "/api/v1/entity/query": _entity_query,
+    "/api/v1/batch/get": _batch_get,
+    "/api/v1/batch/set": _batch_set,
+    "/api/v1/batch/delete": _batch_delete,
+    "/api/v1/transaction": _transaction,
 }
 
 
-def check_key(key: str) -> str:
-    """The key, if it is one. Raises `CapabilityRefused`."""
-    if not key:
-        raise _refused("KEY_TOO_SHORT", "A key has at least one character")
-    if len(key) > LONGEST_KEY:
-        raise _refused("KEY_TOO_LONG", f"A key has at most {LONGEST_KEY} characters")
-    if _KEY_CHARACTERS.fullmatch(key) is None or _ONLY_SPACE.fullmatch(key) is not None:
-        raise _refused(
-            "INVALID_KEY",
-            "A key holds letters, digits, spaces and : . _ - # only, and not spaces alone",
+# ---- what they share
+
+
+async def _space(asked: Asked, entity_name: str | None, *, secret: bool, entity: bool) -> str:
+    if entity != (entity_name is not None):
+        raise refused("INVALID_REQUEST", "entityName belongs to the operations of entities alone")
+    if entity_name is None:
+        return SECRETS if secret else PLAIN
+    kinds, _ = await asked.kinds()
+    return kinds.named(entity_name).space
+
+
+def _space_in(kinds: Kinds | None, entity_name: str | None) -> str:
+    if entity_name is None:
+        return PLAIN
+    assert kinds is not None
+    kinds.named(entity_name)
+    return space_of(entity_name)
+
+
+async def _kinds_for(asked: Asked, names: Sequence[str | None]) -> Kinds | None:
+    if all(name is None for name in names):
+        return None
+    return (await asked.kinds())[0]
+
+
+async def _schema(asked: Asked, names: Sequence[str | None]) -> tuple[Kinds | None, Schema | None]:
+    """What is needed to write items of these entities; nothing where they are none."""
+    wanted = {name for name in names if name is not None}
+    if not wanted:
+        return None, None
+    kinds, version_id = await asked.kinds()
+    return kinds, kinds.schema(version_id, wanted & kinds.by_name.keys())
+
+
+def _put(
+    asked: Asked,
+    request: SetRequest | TransactionSet,
+    space: str,
+    kinds: Kinds | None,
+    conditions: Filters | None = None,
+) -> Put:
+    key, value = check_key(request.key), check_value(request.value)
+    options = request.options or SetOptions()
+    expires_at = None
+    if options.ttl is not None:
+        expires_at = asked.store.clock.now() + duration_of(options.ttl.value, options.ttl.unit)
+    index: tuple[appdata.IndexEntry, ...] = ()
+    if request.entity_name is not None:
+        assert kinds is not None
+        kind = kinds.named(request.entity_name)
+        index = kind.entries(kind.check(value))
+    return Put(
+        space,
+        key,
+        value,
+        expires_at,
+        if_absent=options.key_policy == "FAIL_IF_EXISTS",
+        index=index,
+        holds=None if conditions is None else holds_of(conditions),
+    )
+
+
+def _batch(requests: list[Any]) -> list[Any]:
+    if not 1 <= len(requests) <= MOST_OPERATIONS:
+        raise refused("INVALID_REQUEST", f"A batch has 1 to {MOST_OPERATIONS} keys")
+    if len({(each.entity_name, each.key) for each in requests}) != len(requests):
+        raise refused("INVALID_REQUEST", "The keys of a batch are distinct")
+    return requests
+
+
+def _of_entity(request: Any) -> dict[str, str]:
+    return {} if request.entity_name is None else {"entityName": request.entity_name}
+
+
+def _not_done(request: Any, problem: CapabilityRefused) -> dict[str, Any]:
+    error = {"code": problem.code, "message": problem.message}
+    return {"key": request.key, **_of_entity(request), "error": error}
+
+
+def _not_there() -> CapabilityRefused:
+    return refused("KEY_NOT_FOUND", "There is no value under this key", 404)
+
+
+def _failed(failure: Exception) -> CapabilityRefused:
+    if isinstance(failure, KeyExists):
+        return refused("KEY_ALREADY_EXISTS", "There is a value under this key already", 409)
+    if isinstance(failure, ConditionFailed):
+        return refused(
+            "CONDITION_NOT_MET", f"A condition on the key {failure.key!r} does not hold", 409
         )
-    return key
-
-
-def check_value(raw: bytes) -> str:
-    """The JSON text of a value within the limits. Raises `CapabilityRefused`.
-
-    The depth of a value is the number of arrays and objects around its innermost scalar.
-    """
-    if len(raw) > LARGEST_VALUE:
-        raise _refused("MAX_SIZE", "A value is at most 240 KiB of JSON", 413)
-    try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # The request around it was readable: what is wrong is a number, a text or the depth.
-        raise _refused("INVALID_VALUE", "The value is not JSON that can be stored") from None
-    if _depth(value) > DEEPEST_VALUE:
-        raise _refused("MAX_DEPTH", f"A value is nested at most {DEEPEST_VALUE} deep")
-    return bytes(raw).decode()
-
-
-def _depth(value: Any) -> int:
-    depth = 0
-    level = [value]
-    while level := [each for each in level if isinstance(each, (dict, list))]:
-        depth += 1
-        if depth > DEEPEST_VALUE:
-            break
-        level = [
-            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-    return depth
-
-
-def _prefix(where: list[_Where]) -> str:
-    """The prefix that a query asks for: at most one condition, BEGINS_WITH on the key."""
-    if not where:
-        return ""
-    if len(where) > 1:
-        raise _refused("QUERY_WHERE_INVALID", "A query has at most one condition")
-    (condition,) = where
-    if condition.property != "key":
-        raise _refused("QUERY_WHERE_FIELD_INVALID", "Only 'key' can be queried")
-    if condition.condition != "BEGINS_WITH":
-        raise _refused("INVALID_FILTER_CONDITION", "The only condition is BEGINS_WITH")
-    if len(condition.values) != 1 or not isinstance(condition.values[0], str):
-        raise _refused("INVALID_FILTER_VALUES", "BEGINS_WITH takes one text")
-    prefix = condition.values[0]
-    if len(prefix) > LONGEST_KEY or _KEY_CHARACTERS.fullmatch(prefix) is None:
-        raise _refused("INVALID_FILTER_VALUES", "No key can begin with this text")
-    return prefix
-
-
-def _cursor(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> str:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return check_key(base64.b64decode(padded, altchars=b"-_", validate=True).decode())
-    except (binascii.Error, ValueError, CapabilityRefused):
-        raise _refused("INVALID_CURSOR", "The cursor is none that a query returned") from None
-
-
-def _public(entry: KvEntry) -> dict[str, Any]:
-    return {"key": entry.key, "value": msgspec.Raw(entry.value.encode())}
-
-
-def _decode(body: bytes, shape: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError as error:
-        raise _refused("INVALID_REQUEST", str(error)) from None
-
-
-def _refused(code: str, message: str, status: int = 400) -> CapabilityRefused:
-    return CapabilityRefused(status, code, message)
+    return refused("QUOTA_EXCEEDED", "The installation's store is full", 413)

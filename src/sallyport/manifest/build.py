@@ -10,6 +10,8 @@ from sallyport.model.manifest import (
     DEFAULT_TIMEOUT_SECONDS,
     Consumer,
     Egress,
+    Entity,
+    EntityIndex,
     Function,
     Manifest,
     PermissionScope,
@@ -18,6 +20,7 @@ from sallyport.model.manifest import (
     Route,
     Runtime,
     ScheduledTrigger,
+    StaticOutput,
     Trigger,
     WebTrigger,
 )
@@ -58,6 +61,7 @@ def build(data: dict[str, Any]) -> Manifest:
             Provider(i["key"], i.get("clientId", ""))
             for i in data.get("providers", {}).get("auth", ())
         ),
+        entities=tuple(_entity(item) for item in app.get("storage", {}).get("entities", ())),
     )
 
 
@@ -99,6 +103,27 @@ def _webtrigger(item: dict[str, Any]) -> WebTrigger:
         endpoint=item.get("endpoint"),
         url_format=item.get("urlFormat"),
         response=item.get("response", {}).get("type", "dynamic"),
+        outputs=tuple(
+            StaticOutput(
+                each["key"], int(each["statusCode"]), each.get("body"), each.get("contentType")
+            )
+            for each in item.get("response", {}).get("outputs", ())
+        ),
+    )
+
+
+def _entity(item: dict[str, Any]) -> Entity:
+    return Entity(
+        name=item["name"],
+        attributes=tuple((name, each["type"]) for name, each in item["attributes"].items()),
+        indexes=tuple(
+            EntityIndex(index, (index,))
+            if isinstance(index, str)
+            else EntityIndex(
+                index["name"], tuple(index["range"]), tuple(index.get("partition", ()))
+            )
+            for index in item.get("indexes", ())
+        ),
     )
 
 

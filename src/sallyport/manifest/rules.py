@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sallyport.manifest import messages
 from sallyport.manifest.document import Mapping, Scalar, Sequence, visible
+from sallyport.manifest.entities import check_entities
 from sallyport.manifest.findings import Findings
 from sallyport.manifest.schema import ecma_pattern, schema
 from sallyport.manifest.source import SourceTree, extensions
@@ -34,6 +35,8 @@ def check(root: Mapping, source: SourceTree | None, findings: Findings) -> None:
     modules = root.get("modules")
     tree = modules if isinstance(modules, Mapping) else Mapping(root.line, root.column, 0, False)
     check_app_id(root, findings)
+    check_entities(root, findings)
+    check_static_outputs(tree, findings)
     check_some_module(root, tree, findings)
     check_module_types(tree, findings)
     check_unique_keys(tree, findings)
@@ -159,6 +162,26 @@ def check_references(modules: Mapping, findings: Findings) -> None:
                         if meant
                         else f"Declare it under modules.{target}.",
                     )
+
+
+def check_static_outputs(modules: Mapping, findings: Findings) -> None:
+    """A static web trigger lists what it may answer, each under a key of its own."""
+    for item in items(modules, "webtrigger"):
+        response = item.get("response")
+        if not isinstance(response, Mapping):
+            continue
+        kind, outputs = response.text("type"), response.get("outputs")
+        if kind is not None and kind.text == "static" and outputs is None:
+            message = "webtrigger response must have required property 'outputs'"
+            findings.error(kind, messages.VALID_DOCUMENT, message)
+        seen: set[str] = set()
+        for output in outputs.items if isinstance(outputs, Sequence) else ():
+            key = output.text("key") if isinstance(output, Mapping) else None
+            if key is not None and key.text in seen:
+                message = f"webtrigger response output key '{visible(key.text)}' is used twice"
+                findings.error(key, messages.VALID_DOCUMENT, message)
+            elif key is not None:
+                seen.add(key.text)
 
 
 def check_handlers(

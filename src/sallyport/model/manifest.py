@@ -108,12 +108,23 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticOutput:
+    """One of the answers that a static web trigger may choose from."""
+
+    key: str
+    status: int
+    body: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WebTrigger:
     key: str
     function: str | None
     endpoint: str | None = None
     url_format: str | None = None
     response: Literal["dynamic", "static"] = "dynamic"
+    outputs: tuple[StaticOutput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +170,24 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class EntityIndex:
+    """An index of an entity: equal in every attribute of `partition`, ordered by `range`."""
+
+    name: str
+    range: tuple[str, ...]
+    partition: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A declared kind of value in the key-value store; attributes are (name, type)."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...]
+    indexes: tuple[EntityIndex, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A valid manifest.
 
@@ -184,6 +213,7 @@ class Manifest:
     consumers: tuple[Consumer, ...] = ()
     remotes: tuple[Remote, ...] = ()
     providers: tuple[Provider, ...] = ()
+    entities: tuple[Entity, ...] = ()
 
     def function(self, key: str) -> Function | None:
         """The function with this key."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -33,6 +34,8 @@ Id = String(36)
 Digest = String(64)
 # SQLite compares keys by code point; PostgreSQL does so whatever the database's locale is.
 KvKey = String(500).with_variant(String(500, collation="C"), "postgresql")
+KvSpace = String(80).with_variant(String(80, collation="C"), "postgresql")
+KvPlace = Text().with_variant(Text(collation="C"), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -196,6 +199,7 @@ version = Table(
     Column("tag", Text),
     Column("created_by", Id),
     _at("created_at"),
+    Column("dependencies", Text),
     UniqueConstraint("environment_id", "major", "minor"),
 )
 
@@ -330,14 +334,79 @@ signing_key = Table(
 
 # ---- app data
 
-kv_entry = Table(
-    "kv_entry",
+kv_item = Table(
+    "kv_item",
     metadata,
     _ref("installation_id", "installation.id", primary_key=True),
+    Column("space", KvSpace, primary_key=True),
     Column("key", KvKey, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", Text),
+    Column("sealed", LargeBinary),
+    Column("size", Integer, nullable=False),
     _at("created_at"),
     _at("updated_at"),
+    _at("expires_at", nullable=True),
+    Index(None, "expires_at"),
+)
+
+kv_index = Table(
+    "kv_index",
+    metadata,
+    _ref("installation_id", "installation.id", primary_key=True),
+    Column("index_id", Digest, primary_key=True),
+    Column("part", Digest, primary_key=True),
+    Column("place", KvPlace, primary_key=True),
+    Column("space", KvSpace, nullable=False),
+    Column("key", KvKey, primary_key=True),
+    ForeignKeyConstraint(
+        ["installation_id", "space", "key"],
+        ["kv_item.installation_id", "kv_item.space", "kv_item.key"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "installation_id", "space", "key"),
+)
+
+kv_index_state = Table(
+    "kv_index_state",
+    metadata,
+    _ref("installation_id", "installation.id", primary_key=True),
+    Column("index_id", Digest, primary_key=True),
+    Column("space", KvSpace, nullable=False),
+    Column("filled_to", KvKey),
+    Column("ready", Boolean, nullable=False),
+)
+
+kv_usage = Table(
+    "kv_usage",
+    metadata,
+    _ref("installation_id", "installation.id", primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+)
+
+# ---- triggers
+
+web_trigger = Table(
+    "web_trigger",
+    metadata,
+    _id(),
+    _ref("installation_id", "installation.id"),
+    Column("module_key", String(255), nullable=False),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_by", Id),
+    _at("created_at"),
+    UniqueConstraint("installation_id", "module_key"),
+)
+
+scheduled_run = Table(
+    "scheduled_run",
+    metadata,
+    _ref("installation_id", "installation.id", primary_key=True),
+    Column("module_key", String(255), primary_key=True),
+    Column("interval", String(16), nullable=False),
+    _at("next_at"),
+    Index(None, "next_at"),
 )
 
 # ---- records
