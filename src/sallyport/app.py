@@ -38,6 +38,7 @@ from sallyport.model.decision import LogLine
 from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.runtime.call import Limits
+from sallyport.runtime.node_program import NodeProgram, NoNode, find_node
 from sallyport.runtime.pool import Pool
 from sallyport.runtime.resolve import Resolver
 from sallyport.runtime.sandbox import PlainDriver, missing_guarantees
@@ -111,6 +112,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
     recorder = Recorder(store)
     upstreams, outside = Sender(checked=None), Sender(checked=settings.fetch_networks)
     driver = PlainDriver()
+    node = await asyncio.to_thread(_node, settings)
     pool = Pool(
         driver,
         Limits(
@@ -118,6 +120,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
             workers=settings.workers,
             queue_per_installation=settings.queue_per_installation,
             queue_ms=settings.queue_ms,
+            warm_node_workers=settings.warm_node_workers,
         ),
         store.clock,
         logs.add,
@@ -128,6 +131,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
                 "fetch": Fetch(outside),
             },
         ).handle,
+        node,
     )
     services = Services(
         store,
@@ -135,6 +139,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         bundles,
         pool.stop_installation,
         resolver=Resolver(settings.package_index),
+        node=node,
     )
     facts = Facts(store)
     policy = Policy(
@@ -164,6 +169,15 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         await outside.close()
         await recorder.close()
         await logs.close()
+
+
+def _node(settings: Settings) -> NodeProgram | None:
+    """The Node that runs Node apps; without one the platform runs all other apps."""
+    try:
+        return find_node(settings.node)
+    except NoNode as reason:
+        _log.log(logging.WARNING if settings.node else logging.INFO, "no Node apps: %s", reason)
+        return None
 
 
 def _verifier(store: Store, keys: Keys, issuer: str) -> TokenVerifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from sallyport.cli.client import Api, Refusal, signed_in
 from sallyport.cli.failures import LINT_ERRORS, Failed
-from sallyport.cli.folder import app_id, manifest_bytes
+from sallyport.cli.folder import MANIFEST, app_id, manifest_bytes
 from sallyport.cli.lazy import Noun
 from sallyport.cli.lint import counted, has_errors, lint_folder, show_findings
 from sallyport.cli.options import (
@@ -64,10 +65,11 @@ def deploy(
     with signed_in() as api:
         name = str(api.get("apps", app)["name"])
         tell(f"Deploying {name} to {environment}...")
+        variables = _variables(api, app, environment)
         if not no_verify:
             tell("Running sallyport lint...")
-            _verify(api, app, environment, as_json=as_json)
-        archive = _packed()
+            _verify(variables, as_json=as_json)
+        archive = _packed(variables, tell)
         approve = approved[0] if approved else None
         if any(Path(name).is_file() for name in (REQUIREMENTS_FILE, PROJECT_FILE)):
             tell("Resolving the app's packages...")
@@ -116,12 +118,14 @@ def list_deployments(environment: str, app: str | None, as_json: bool) -> None:
     )
 
 
-def _verify(api: Api, app: str, environment: str, *, as_json: bool) -> None:
-    """Lint with the variables that the platform will fill in: those whose value it may show."""
+def _variables(api: Api, app: str, environment: str) -> dict[str, str]:
+    """The variables that the platform will fill in: those whose value it may show."""
     known = api.items("apps", app, "environments", environment, "variables")
-    found = lint_folder(
-        variables={each["key"]: each["value"] for each in known if each["value"] is not None}
-    )
+    return {each["key"]: each["value"] for each in known if each["value"] is not None}
+
+
+def _verify(variables: Mapping[str, str], *, as_json: bool) -> None:
+    found = lint_folder(variables=variables)
     if has_errors(found) or (found and not as_json):
         show_findings(found)
     if has_errors(found):
@@ -132,11 +136,20 @@ def _verify(api: Api, app: str, environment: str, *, as_json: bool) -> None:
         )
 
 
-def _packed() -> bytes:
+def _packed(variables: Mapping[str, str], tell: Callable[[str], None]) -> bytes:
+    """The archive of this folder, a Node app's built modules included."""
+    from sallyport.cli.bundle_node import build
+    from sallyport.manifest.load import read_manifest
     from sallyport.manifest.pack import pack
 
+    # What is wrong with a manifest that cannot be read, the platform says.
+    manifest = read_manifest(manifest_bytes(), MANIFEST, variables=variables).manifest
+    built: dict[str, bytes] = {}
+    if manifest is not None and not manifest.runtime.is_python:
+        tell("Building with esbuild...")
+        built = build(Path(), manifest)
     try:
-        return pack(Path())
+        return pack(Path(), built)
     except Refused as refused:
         raise Failed(refused.detail, fix=refused.fix) from None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sallyport.control.authority import require_app_part, require_app_work
 from sallyport.control.names import clean_name
 from sallyport.control.places import environment_named
+from sallyport.control.runnable import require_runnable
 from sallyport.control.services import Services
 from sallyport.manifest.document import MAX_BYTES
 from sallyport.manifest.lint import lint
@@ -81,7 +82,7 @@ async def deploy(
     Installations on the newest major run it from their next call on. Raises `Refused`: an invalid
     manifest (`diagnostics`), scopes that are not registered (`missing_scopes`, contract section
     (c.4)), a major version that `approve` does not name (`reasons`, contract section (k)), packages
-    that cannot be had.
+    that cannot be had, a runtime that this host has not.
     """
     tag = clean_name(tag, "tag") if tag is not None else None
     approved = _approved(approve)
@@ -95,6 +96,7 @@ async def deploy(
     variables = await services.store.read(may)
     manifest, warnings = await asyncio.to_thread(read_upload, archive, variables)
     _require_own(manifest, app_id)
+    await asyncio.to_thread(require_runnable, manifest, archive, services.node)
     async with services.resolver.wheels(await _requirements(manifest, archive)) as wheels:
         bundle = await asyncio.to_thread(store_bundle, services.bundles, archive, wheels)
 

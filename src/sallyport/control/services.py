@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sallyport.control.attempts import Attempts
 from sallyport.model.directory import Site
+from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.resolve import Resolver
 from sallyport.store.engine import Store
 
@@ -17,7 +18,7 @@ from sallyport.store.engine import Store
 class Services:
     """`bundles` is the folder of deployed code; `stop_installation` ends its workers.
 
-    `resolver` fetches the packages that apps ask for.
+    `resolver` fetches the packages that apps ask for. Without `node` no Node app can be deployed.
     """
 
     store: Store
@@ -26,6 +27,7 @@ class Services:
     stop_installation: Callable[[str], Awaitable[None]]
     attempts: Attempts = field(default_factory=Attempts)
     resolver: Resolver = field(default_factory=Resolver)
+    node: NodeProgram | None = None
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

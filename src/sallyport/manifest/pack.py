@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,28 +19,29 @@ LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def pack(folder: Path) -> bytes:
+def pack(folder: Path, built: Mapping[str, bytes] = {}) -> bytes:
     """The files of `folder` as a zip archive; the same files give the same bytes.
 
-    Names that begin with a dot, `__pycache__` and `node_modules` are left out, so that no `.env` or
-    `.git` is uploaded by mistake. Raises `Refused` (`bundle_invalid`) for a link or a special file,
-    for more than 5,000 files and for more than 25 MB.
+    `built` goes in too, by name, in place of what the folder has under that name. Names that begin
+    with a dot, `__pycache__` and `node_modules` are left out, so that no `.env` or `.git` is
+    uploaded by mistake. Raises `Refused` (`bundle_invalid`) for a link or a special file, for more
+    than 5,000 files and for more than 25 MB.
     """
     buffer = io.BytesIO()
     total = 0
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for count, name in enumerate(sorted(_files(folder)), start=1):
+        for count, name in enumerate(sorted({*_files(folder), *built}), start=1):
             if count > MOST_FILES:
                 raise _refused(f"The app has more than {MOST_FILES:,} files.")
-            path = folder / name
-            total += path.stat().st_size
+            made = built.get(name)
+            total += (folder / name).stat().st_size if made is None else len(made)
             if total > LARGEST:
                 raise _refused("The app's files are larger than 25 MB.")
             info = zipfile.ZipInfo(name, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.create_system = 3
             info.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, path.read_bytes())
+            archive.writestr(info, (folder / name).read_bytes() if made is None else made)
     return buffer.getvalue()
 
 

@@ -74,6 +74,7 @@ class Reason(Enum):
     INVALID_INPUT = ("invalid_input", 422, "The input is not valid")
     MANIFEST_INVALID = ("manifest_invalid", 422, "The manifest is not valid")
     BUNDLE_INVALID = ("bundle_invalid", 422, "The app's archive is not valid")
+    RUNTIME_UNAVAILABLE = ("runtime_unavailable", 422, "The platform cannot run this app")
     DEPENDENCIES_INVALID = ("dependencies_invalid", 422, "The app's packages cannot be used")
     DEPENDENCIES_UNRESOLVED = (
         "dependencies_unresolved",

@@ -84,6 +84,7 @@ async function outboundFetch(capabilities, input, init) {
     path: url.href,
     method: request.method,
     headers: [...request.headers],
+    options: { redirect: request.redirect },
   };
   const reply = await unlessAborted(request.signal, capabilities.ask(asked, body));
   const code = reply.headers.find(([name]) => name === 'forge-proxy-error')?.[1];
