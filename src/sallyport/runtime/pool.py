@@ -20,6 +20,8 @@ from sallyport.runtime.node_stock import NodeStock
 from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.running import CapabilityHandler
 from sallyport.runtime.sandbox import Driver
+from sallyport.runtime.sandbox.sandboxed import SandboxDriver
+from sallyport.runtime.sandbox_nursery import SandboxNursery
 from sallyport.runtime.worker import Done
 from sallyport.runtime.zygote import Zygote
 from sallyport.vocab.clock import Clock
@@ -56,7 +58,7 @@ class Pool:
         self.loop = asyncio.get_running_loop()
         self._crews: dict[Target, Crew] = {}
         self._current: dict[str, Crew] = {}
-        self._nurseries: dict[Image, Nursery] = {}
+        self._nurseries: dict[tuple[Image, str], Nursery] = {}
         self._node = NodeStock(self.loop, driver, node, limits.warm_node_workers)
         self._starved: dict[Crew, None] = {}
         self._reaping: set[asyncio.Future[None]] = set()
@@ -129,24 +131,30 @@ class Pool:
 
     # ---- what crews ask for
 
-    def nursery(self, image: Image) -> Nursery:
-        """Where this image's workers come from, started if need be. Raises `OSError`."""
-        nursery = self._nurseries.get(image)
+    def nursery(self, target: Target) -> Nursery:
+        """Where this target's workers come from, started if need be. Raises `OSError`."""
+        image = target.image
+        # Where nothing is shared between installations, not even what an import said.
+        apart = isinstance(self.driver, SandboxDriver)
+        key = (image, target.installation_id if apart else "")
+        nursery = self._nurseries.get(key)
         if nursery is None:
             nursery = self._new_nursery(image)
-            self._nurseries[image] = nursery
+            self._nurseries[key] = nursery
             self._reaping.add(nursery.reaped)
             nursery.reaped.add_done_callback(self._reaping.discard)
 
             def forget(nursery: Nursery = nursery) -> None:
-                if self._nurseries.get(image) is nursery:
-                    del self._nurseries[image]
+                if self._nurseries.get(key) is nursery:
+                    del self._nurseries[key]
 
             nursery.on_end = forget
         return nursery
 
     def _new_nursery(self, image: Image) -> Nursery:
         if image.runtime == PYTHON_RUNTIME:
+            if isinstance(self.driver, SandboxDriver):
+                return SandboxNursery(self.loop, self.driver, image)
             return Zygote(self.loop, self.driver, image, self.limits.start_ms)
         return NodeNursery(self.loop, self._node, image)
 

@@ -33,10 +33,15 @@ else:
 
 _LOG_LINES = 110
 _LOG_BYTES = 256 * 1024
+OUT_OF_MEMORY = "the function needed more memory than memoryMB allows"
 
 
 class BadResult(Exception):
     """What the handler returned cannot be sent; the text says what to change."""
+
+
+class TooLarge(BadResult):
+    """What the handler returned is more than may be sent."""
 
 
 class MissingFunction(Exception):
@@ -77,6 +82,60 @@ def begin(
         Worker(calls, capabilities, source, log).serve()
     except (OSError, frames.FrameError):
         os._exit(1)
+    os._exit(0)
+
+
+def begin_in_sandbox(fds: list[int], zygote: Any, preloaded: list[str]) -> NoReturn:
+    """Make a worker of this fresh fork, which is in its sandbox; import the app and serve calls.
+
+    `fds` are the birth socket, the call socket, the capability socket and the pipe for raw output.
+    Over the birth socket it says hello before a line of the app runs, then learns what the app is,
+    tells what of it could not be imported, and waits for the word to begin.
+    """
+    birth, calls, capabilities = (socket.socket(fileno=fd) for fd in fds[:3])
+    birth.sendall(frames.encode(frames.HELLO, 0))
+    confine.adopt_orphans()
+    os.dup2(fds[3], 1)
+    os.dup2(fds[3], 2)
+    os.close(fds[3])
+    start = _read_start(birth)
+    os.environ.clear()
+    os.environ.update({"PATH": "/usr/bin:/bin", "HOME": os.getcwd(), "TMPDIR": os.getcwd()})
+    os.environ.update(start["variables"])
+    source = Path("/app/src")
+    sys.path.insert(0, str(source))
+    sys.path.append(str(source.parent / "packages"))
+    sys.dont_write_bytecode = True
+    for name in preloaded:
+        if (source / f"{name}.py").exists() or (source / name).exists():
+            # The app's own module comes first, as for any Python that has not loaded another.
+            sys.modules.pop(name, None)
+
+    def emit(level: int, line: bytes) -> None:
+        line = line[: frames.LARGEST_LOG_LINE]
+        birth.sendall(frames.encode(frames.LOG, 0, bytes((level,)) + line))
+
+    log = capture.Capture(emit)
+    log.install()
+    errors = zygote.import_modules(source, start["functions"])
+    log.end()
+    try:
+        birth.sendall(frames.encode(frames.READY, 0, json.dumps({"errors": errors}).encode()))
+        if not birth.recv(frames.HEAD_SIZE):
+            os._exit(0)
+        birth.close()
+        Worker(calls, capabilities, source, log).serve()
+    except (OSError, frames.FrameError):
+        os._exit(1)
+    os._exit(0)
+
+
+def _read_start(birth: socket.socket) -> dict[str, Any]:
+    reader = frames.Reader(frames.LARGEST_REQUEST)
+    while data := birth.recv(65536):
+        for frame in reader.feed(data):
+            found: dict[str, Any] = json.loads(frame.payload)
+            return found
     os._exit(0)
 
 
@@ -121,8 +180,12 @@ class Worker:
         call = json.loads(header)
         try:
             answer, content = convert(self._invoke(call, body))
+        except TooLarge as error:
+            self._fail(id, "too_large", str(error), None)
         except BadResult as error:
             self._fail(id, "bad_result", str(error), None)
+        except MemoryError as error:
+            self._fail(id, "out_of_memory", OUT_OF_MEMORY, self._trace(error))
         except MissingFunction as error:
             self._fail(id, "import_error", str(error), None)
         except BaseException as error:
@@ -297,7 +360,7 @@ def convert(result: Any) -> tuple[dict[str, Any], bytes]:
         raise BadResult(f"'statusCode' must be an integer from 200 to 599, not {status!r:.100}")
     body = _body(result.get("body"))
     if len(body) > frames.LARGEST_BODY:
-        raise BadResult("the body is larger than 5 MB")
+        raise TooLarge("the body is larger than 5 MB")
     pairs = _headers(result.get("headers"))
     problem = headers.check_headers(pairs)
     if problem is not None:

@@ -41,6 +41,9 @@ class Launch:
     """A process to be started: a script of ours, its open files, its folder, its output.
 
     `descriptors` are inherited under the same numbers, `output` becomes standard output and error.
+    Where the script only prepares its process and then becomes another program, `program` is that
+    program with its arguments, and `memory_mb` what it may use: a driver that prepares processes
+    by itself starts it without the script.
     """
 
     script: Path
@@ -48,6 +51,22 @@ class Launch:
     descriptors: tuple[int, ...]
     output: int
     directory: Path
+    program: tuple[str, ...] = ()
+    memory_mb: int = 0
+
+
+class Process(Protocol):
+    """A process that was started: what the runtime uses of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def kill(self) -> None: ...
 
 
 class Driver(Protocol):
@@ -64,7 +83,7 @@ class Driver(Protocol):
         """What the started script must still do to itself; see `python/confine.py`."""
         ...
 
-    def start(self, launch: Launch) -> subprocess.Popen[bytes]: ...
+    def start(self, launch: Launch) -> Process: ...
 
 
 def fit_for_untrusted_code(driver: Driver) -> bool:
