@@ -95,9 +95,16 @@ class DeployedApp:
 
 
 def deploy_app(
-    demo: Demo, routes: list[dict[str, Any]], functions: list[dict[str, Any]], source: str
+    demo: Demo,
+    routes: list[dict[str, Any]],
+    functions: list[dict[str, Any]],
+    source: str,
+    **parts: Any,
 ) -> DeployedApp:
-    """Register, deploy, install, switch on, integrate and consent; scopes are those of routes."""
+    """Register, deploy, install, switch on, integrate and consent; scopes are those of routes.
+
+    `parts` are further parts of the manifest, such as `permissions`.
+    """
     developer, admin = demo.person("developer"), demo.person("admin")
     app = _json(developer.api("POST", "/apps", json={"name": f"Test {uuid.uuid4().hex[:8]}"}))
     environment = f"/apps/{app['app_id']}/environments/development"
@@ -109,7 +116,7 @@ def deploy_app(
             json={"scopes": [{"name": name, "description": f"May {name}."} for name in scopes]},
         )
     )
-    redeploy(developer, app, routes, functions, source)
+    redeploy(developer, app, routes, functions, source, **parts)
     site = demo.facts["cloud_id"]
     installed = _json(
         admin.api(
@@ -160,6 +167,7 @@ def redeploy(
     routes: list[dict[str, Any]],
     functions: list[dict[str, Any]],
     source: str,
+    **parts: Any,
 ) -> dict[str, Any]:
     """Deploy another version of an app to development."""
     manifest = {
@@ -168,6 +176,7 @@ def redeploy(
             "runtime": {"name": "python3"},
         },
         "modules": {"apiRoute": routes, "function": functions},
+        **parts,
     }
     made: dict[str, Any] = _json(
         developer.api(

@@ -115,6 +115,14 @@ class Demo:
     folder: Path
 
     @property
+    def operator(self) -> Person:
+        """The operator of the platform."""
+        state = json.loads((self.folder / "demo.json").read_text())["operator"]
+        home = self.folder / "homes" / "operator"
+        home.mkdir(parents=True, exist_ok=True)
+        return Person(self.facts["public_url"], state["email"], state["api_token"], home)
+
+    @property
     def site_host(self) -> str:
         return str(httpx.URL(self.facts["site_url"]).netloc.decode())
 
@@ -146,6 +154,7 @@ class Demo:
 
 
 @contextmanager
-def demo_on(folder: Path, *arguments: str) -> Iterator[Demo]:
-    with running("demo", "--json", "--port", "0", "--data", str(folder), *arguments) as command:
+def demo_on(folder: Path, *arguments: str, **environment: str) -> Iterator[Demo]:
+    flags = ("--json", "--port", "0", "--data", str(folder))
+    with running("demo", *flags, *arguments, **environment) as command:
         yield Demo(json.loads(command.line(r"^\{.*").string), folder)

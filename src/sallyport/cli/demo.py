@@ -56,7 +56,12 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
     public = bind("127.0.0.1", port, "--port")
     with public, bind("127.0.0.1", 0, "--admin-port") as admin:
         url = f"http://localhost:{port_of(public)}"
-        settings = Settings(data=str(data), public_url=url, port=port_of(public))
+        settings = Settings(
+            data=str(data),
+            public_url=url,
+            port=port_of(public),
+            fetch_private=os.environ.get("SALLYPORT_FETCH_PRIVATE", ""),
+        )
         try:
             async with open_platform(settings) as platform:
                 async with serving(platform, public, admin) as stop:
