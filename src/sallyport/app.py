@@ -25,6 +25,7 @@ from sallyport.capabilities.fetch import Fetch
 from sallyport.capabilities.product import ProductApis
 from sallyport.capabilities.sending import Sender
 from sallyport.capabilities.serve import Capabilities
+from sallyport.control.bundles import remove_unneeded_bundles
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.gateway.endpoint import Gateway
@@ -58,6 +59,7 @@ from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
 PURGE_EVERY_S = 60
+COLLECT_EVERY_S = 3_600
 PURGE_BATCH = 2_000
 
 _log = logging.getLogger(__name__)
@@ -152,6 +154,7 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
     logs.start()
     recorder.start()
     purging = asyncio.create_task(_purge(store, settings), name="purge")
+    collecting = asyncio.create_task(_collect(store, bundles, pool), name="collect bundles")
     try:
         yield Platform(
             settings=settings,
@@ -163,7 +166,8 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
         )
     finally:
         purging.cancel()
-        await asyncio.gather(purging, return_exceptions=True)
+        collecting.cancel()
+        await asyncio.gather(purging, collecting, return_exceptions=True)
         await pool.close()
         await upstreams.close()
         await outside.close()
@@ -264,6 +268,17 @@ async def _purge(store: Store, settings: Settings) -> None:
                 )
         except Exception:
             _log.exception("could not purge old records")
+
+
+async def _collect(store: Store, bundles: Path, pool: Pool) -> None:
+    while True:
+        try:
+            removed = await remove_unneeded_bundles(store, bundles, lambda: pool.bundles)
+            if removed:
+                _log.info("removed %d bundles that no version refers to", removed)
+        except Exception:
+            _log.exception("could not remove bundles that no version refers to")
+        await asyncio.sleep(COLLECT_EVERY_S)
 
 
 class _FolderLock:

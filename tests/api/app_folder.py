@@ -33,10 +33,13 @@ def manifest(app_id: str, *, scope: str = READ, extra: str = "") -> str:
 
 
 def upload(manifest_text: str, files: Mapping[str, str] | None = None) -> bytes:
-    """A zip archive with this manifest and, unless told otherwise, one handler."""
+    """A zip archive with this manifest and, unless told otherwise, one handler.
+
+    The same files give the same bytes.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("manifest.yml", manifest_text)
+        archive.writestr(zipfile.ZipInfo("manifest.yml"), manifest_text)
         for name, text in (files or {"src/index.py": HANDLER}).items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)
     return buffer.getvalue()

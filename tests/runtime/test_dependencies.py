@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _json
 import asyncio
 import io
 import json
@@ -33,7 +34,7 @@ def app_archive(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)
     return buffer.getvalue()
 
 
@@ -101,7 +102,7 @@ def test_a_package_with_a_compiled_module_runs(
     tmp_path: Path, index: PackageIndex, play: Play
 ) -> None:
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    library = Path(sysconfig.get_path("platstdlib")) / "lib-dynload" / f"_json{suffix}"
+    library = Path(getattr(_json, "__file__", "") or "missing")
     if not library.exists():
         pytest.skip("this Python has its modules built in, so there is none to put into a wheel")
     index.add(

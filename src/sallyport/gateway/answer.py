@@ -17,6 +17,8 @@ _FAILURES = {
     "exception": Reason.INVOCATION_FAILED,
     "import_error": Reason.INVOCATION_FAILED,
     "bad_result": Reason.INVOCATION_BAD_RESULT,
+    "too_large": Reason.RESPONSE_TOO_LARGE,
+    "out_of_memory": Reason.INVOCATION_OUT_OF_MEMORY,
     "worker_lost": Reason.INVOCATION_WORKER_LOST,
     "timeout": Reason.INVOCATION_TIMEOUT,
     "busy": Reason.RUNTIME_BUSY,
@@ -25,6 +27,8 @@ _FAILURES = {
 _FAILURE_TEXTS = {
     Reason.INVOCATION_FAILED: "The app's function raised an error.",
     Reason.INVOCATION_BAD_RESULT: "The app's function returned something that is no response.",
+    Reason.RESPONSE_TOO_LARGE: "The app's function returned more than 5 MB.",
+    Reason.INVOCATION_OUT_OF_MEMORY: "The app's function needed more memory than it may have.",
     Reason.INVOCATION_WORKER_LOST: "The process that ran the app's function ended.",
     Reason.INVOCATION_TIMEOUT: "The app's function did not answer within its time limit.",
     Reason.RUNTIME_BUSY: "All workers of this installation are busy.",

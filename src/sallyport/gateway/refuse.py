@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sallyport.gateway.call import Address
 from sallyport.model.directory import Site
+from sallyport.observe.metrics import LIMITS_REACHED
 from sallyport.scopes.decide import Denied
 from sallyport.vocab.errors import Reason, Refused
 
@@ -77,6 +78,7 @@ def unless(denied: Denied | None, site: Site | None) -> None:
 
 
 def payload_too_large(most: int) -> Refused:
+    LIMITS_REACHED.labels("payload").inc()
     return Refused(
         Reason.PAYLOAD_TOO_LARGE,
         f"The body is larger than {most // (1024 * 1024)} MB.",

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from sallyport.runtime.call import Failure, FailureKind, Image, Invocation, Limits, Target
+from sallyport.runtime.call import Failure, FailureKind, Invocation, Limits, Target
 from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import InvocationLog
 from sallyport.runtime.nursery import ImportFailure, Nursery
@@ -19,7 +19,7 @@ class CrewPool(Surroundings, Protocol):
 
     limits: Limits
 
-    def nursery(self, image: Image) -> Nursery: ...
+    def nursery(self, target: Target) -> Nursery: ...
 
     def take_place(self, crew: Crew) -> bool:
         """Whether one more worker may be started; if not, `crew.grow` is called when it may."""
@@ -88,7 +88,7 @@ class Crew:
         ):
             self._starting += 1
             try:
-                nursery = self._pool.nursery(self.target.image)
+                nursery = self._pool.nursery(self.target)
             except OSError as error:
                 self._start_failed(f"The app's process could not be started: {error.strerror}")
                 return
@@ -150,6 +150,7 @@ class Crew:
         self.workers.discard(worker)
         if worker in self._unready:
             self._unready.discard(worker)
+            self._fail_unimportable(worker.nursery)
             self._start_failed(f"The worker did not start: {reason}")
         self.grow()
         self._pool.place_free(self)

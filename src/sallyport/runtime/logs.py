@@ -8,6 +8,7 @@ from typing import Final, Literal
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Invocation, Target
 from sallyport.runtime.frames import LARGEST_LOG_LINE
+from sallyport.runtime.limits import count_reached
 from sallyport.vocab.clock import Clock
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
@@ -61,6 +62,7 @@ class InvocationLog:
         self._bytes += len(data)
         if self._lines > LINES or self._bytes > BYTES:
             self.dropped = 1
+            count_reached("log_lines" if self._lines > LINES else "log_bytes")
             self._emit("WARN", DROPPED)
             return
         self._emit(level, decode(data))

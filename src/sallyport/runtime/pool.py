@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 from sallyport.model.manifest import PYTHON_RUNTIME
 from sallyport.runtime.call import Failure, Image, Invocation, Limits, Outcome, Target
@@ -217,6 +218,13 @@ class Pool:
     def workers(self) -> int:
         """How many worker processes there are or are on their way."""
         return sum(crew.size for crew in self._crews.values())
+
+    @property
+    def bundles(self) -> frozenset[Path]:
+        """The bundles that processes run or are made of."""
+        return frozenset(
+            [*(crew.bundle_dir for crew in self._crews), *(i.bundle_dir for i, _ in self._nurseries)]
+        )
 
     async def _end(self, crews: list[Crew], reason: str) -> None:
         for crew in crews:

@@ -7,12 +7,12 @@ believed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from sallyport.runtime.call import Answer, Failure
-from sallyport.runtime.frames import LARGEST_BODY
+from sallyport.runtime.frames import LARGEST_BODY, MEGABYTE
 from sallyport.runtime.headers import BODILESS, check_headers
 
 
@@ -23,11 +23,13 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Failure(msgspec.Struct, forbid_unknown_fields=True):
-    kind: Literal["exception", "bad_result", "import_error"]
+    kind: Literal["exception", "bad_result", "too_large", "out_of_memory", "import_error"]
     message: str
     trace: str | None = None
     children: bool = False
 
+
+TOO_LARGE: Final = f"the body is larger than {LARGEST_BODY // MEGABYTE} MB"
 
 # What a msgspec decoder raises for bytes that are no JSON of the expected shape.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -55,7 +57,9 @@ def check_result(header: bytes, body: bytes, duration_us: int) -> Checked:
         result = _result.decode(header)
     except UNREADABLE as error:
         return _bad(f"the result is not readable: {error}", duration_us)
-    problem = _problem(result, body)
+    if len(body) > LARGEST_BODY:
+        return _bad(TOO_LARGE, duration_us, "too_large")
+    problem = _problem(result)
     if problem is not None:
         return _bad(problem, duration_us)
     headers = tuple(result.headers)
@@ -73,17 +77,19 @@ def check_failure(header: bytes, duration_us: int) -> Checked:
     except UNREADABLE as error:
         return _bad(f"the failure is not readable: {error}", duration_us)
     outcome = Failure(failure.kind, failure.message[:1000], duration_us)
-    return Checked(outcome, failure.trace, failure.children)
+    # A heap that was full once is not given back, and would be full again at once.
+    is_spent = failure.children or failure.kind == "out_of_memory"
+    return Checked(outcome, failure.trace, is_spent)
 
 
-def _problem(result: _Result, body: bytes) -> str | None:
+def _problem(result: _Result) -> str | None:
     if not 200 <= result.status <= 599:
         return f"statusCode must be 200 to 599, not {result.status}"
-    if len(body) > LARGEST_BODY:
-        return "the body is larger than 5 MB"
     return check_headers(result.headers)
 
 
-def _bad(message: str, duration_us: int) -> Checked:
+def _bad(
+    message: str, duration_us: int, kind: Literal["bad_result", "too_large"] = "bad_result"
+) -> Checked:
     # A worker that sends what ours never would is not to be used again.
-    return Checked(Failure("bad_result", message, duration_us), None, leftovers=True)
+    return Checked(Failure(kind, message, duration_us), None, leftovers=True)

@@ -76,6 +76,17 @@ def reseed() -> Callable[[], None]:
     return seed
 
 
+def open_event_loops() -> bool:
+    """Whether an import left an event loop of asyncio's behind."""
+    events = sys.modules.get("asyncio.events")
+    if events is None:
+        return False
+    return any(
+        issubclass(type(thing), events.AbstractEventLoop) and not thing.is_closed()
+        for thing in gc.get_objects()
+    )
+
+
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     platform = int(sys.argv[2])
@@ -99,6 +110,8 @@ def main() -> None:
     os.environ.update(dict(start["variables"]))
     source = Path(start["source"])
     sys.path.insert(0, str(source))
+    # Last, as for any Python: a package cannot take the place of a module of the app's or Python's.
+    sys.path.append(str(source.parent / "packages"))
     # The bundle stays as it was deployed; our own files, above, may be cached.
     sys.dont_write_bytecode = True
 
@@ -115,6 +128,12 @@ def main() -> None:
         emit(
             capture.WARN,
             b"A module started threads while it was imported; they do not run in calls.",
+        )
+    if open_event_loops():
+        emit(
+            capture.WARN,
+            b"A module made an event loop while it was imported and left it open; calls do not use "
+            b"it, and what waits in it does not run.",
         )
     seed = reseed()
     gc.collect()
