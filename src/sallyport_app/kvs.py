@@ -7,68 +7,94 @@
     for entry in kvs.query(prefix="employee:"):
         print(entry.key, entry.value)
 
+    kvs.set("session:7", {}, ttl=3600)          # gone in an hour
+    kvs.set("lock", True, if_absent=True)       # False where there was one
+    kvs.secret.set("api-token", "...")          # sealed at rest
+
+    employees = kvs.entity("employee")          # declared in the manifest, with indexes
+    employees.query("by-age", where=kvs.greater_than(30))
+
+    with kvs.transaction() as t:                # all or nothing
+        t.check("ada", {"active": kvs.equal_to(True)}, entity="employee")
+        t.set("count", 1)
+
+    kvs.batch.set({"a": 1, "b": 2})             # up to 25 keys, each for itself
+
 Every installation has a store of its own: no key needs a tenant's name in it. The functions may be
-called from any thread; in asynchronous code, `aget, aset, adelete, aquery` do the same without
-blocking the loop.
+called from any thread; in asynchronous code those that begin with `a` do the same without blocking
+the loop.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar, overload
+from collections.abc import Iterator
+from typing import Any, Final, overload
 
-from sallyport_app import _platform
+from sallyport_app._kvs_ask import (
+    Condition,
+    Entry,
+    KvsError,
+    Page,
+    ask,
+    in_thread,
+    page_of,
+)
+from sallyport_app._kvs_spaces import (
+    Batch,
+    BatchResult,
+    EntitySpace,
+    Space,
+    Transaction,
+    Ttl,
+)
 
 __all__ = [
+    "BatchResult",
+    "Condition",
+    "EntitySpace",
     "Entry",
     "KvsError",
     "Page",
+    "Space",
+    "Transaction",
     "adelete",
+    "aentry",
     "aget",
+    "all",
     "aquery",
+    "areplace",
     "aset",
+    "at_least",
+    "at_most",
+    "batch",
+    "begins_with",
+    "between",
+    "contains",
     "delete",
+    "entity",
+    "entry",
+    "equal_to",
+    "exists",
     "get",
+    "greater_than",
+    "less_than",
+    "not_contains",
+    "not_equal_to",
+    "not_exists",
     "query",
+    "replace",
+    "secret",
     "set",
+    "transaction",
 ]
 
+_plain: Final = Space()
 
-P = ParamSpec("P")
-T = TypeVar("T")
+secret: Final = Space("secret/")
+"""Values that lie encrypted; apart from all others, and in no query."""
 
-
-class KvsError(Exception):
-    """The store refused. `code` is stable, such as `INVALID_KEY` or `MAX_SIZE`."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{message} ({code})")
-        self.code = code
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One key and its value."""
-
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Entries in the order of their keys; `cursor` asks for those that follow, None at the end."""
-
-    entries: tuple[Entry, ...]
-    cursor: str | None
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
+batch: Final = Batch()
+"""Up to 25 keys at once."""
 
 
 @overload
@@ -77,23 +103,31 @@ def get(key: str) -> Any | None: ...
 def get(key: str, default: Any) -> Any: ...
 def get(key: str, default: Any = None) -> Any:
     """The value of `key`, or `default` where there is none."""
-    try:
-        found = _ask("get", {"key": key})
-    except KvsError as error:
-        if error.code == "KEY_NOT_FOUND":
-            return default
-        raise
-    return found["value"]
+    return _plain.get(key, default)
 
 
-def set(key: str, value: Any) -> None:
-    """Store a JSON value (up to 240 KiB, nested up to 31 deep) under `key`; replaces what was."""
-    _ask("set", {"key": key, "value": value})
+def entry(key: str) -> Entry | None:
+    """The value with when it was made, changed, and when it goes; None where there is none."""
+    return _plain.entry(key)
+
+
+def set(key: str, value: Any, *, ttl: Ttl = None, if_absent: bool = False) -> bool:
+    """Store a JSON value (up to 240 KiB, nested up to 31 deep) under `key`; replaces what was.
+
+    `ttl` is how long it stays, in seconds or as a timedelta, at most a year; without it, it stays.
+    With `if_absent` nothing is replaced: False where there was a value already.
+    """
+    return _plain.set(key, value, ttl=ttl, if_absent=if_absent)
+
+
+def replace(key: str, value: Any, *, ttl: Ttl = None) -> Entry | None:
+    """As `set`; returns what was there before, None where nothing was."""
+    return _plain.replace(key, value, ttl=ttl)
 
 
 def delete(key: str) -> None:
     """Forget `key`. That it does not exist is no error."""
-    _ask("delete", {"key": key})
+    _plain.delete(key)
 
 
 def query(*, prefix: str = "", limit: int = 10, cursor: str | None = None) -> Page:
@@ -103,53 +137,115 @@ def query(*, prefix: str = "", limit: int = 10, cursor: str | None = None) -> Pa
     """
     body: dict[str, Any] = {"limit": limit}
     if prefix:
-        body["where"] = [{"property": "key", "condition": "BEGINS_WITH", "values": [prefix]}]
+        body["where"] = [begins_with(prefix).on("key")]
     if cursor is not None:
         body["after"] = cursor
-    found = _ask("query", body)
-    entries = tuple(Entry(entry["key"], entry["value"]) for entry in found["data"])
-    return Page(entries, found.get("cursor"))
+    return page_of(ask("query", body))
+
+
+def all(*, prefix: str = "") -> Iterator[Entry]:
+    """Every entry whose key begins with `prefix`, page after page."""
+    cursor = None
+    while True:
+        page = query(prefix=prefix, limit=100, cursor=cursor)
+        yield from page
+        if page.cursor is None:
+            return
+        cursor = page.cursor
+
+
+def entity(name: str) -> EntitySpace:
+    """The items of an entity that the manifest declares."""
+    return EntitySpace(name)
+
+
+def transaction() -> Transaction:
+    """Operations that are done together or not at all."""
+    return Transaction()
 
 
 async def aget(key: str, default: Any = None) -> Any:
     """As `get`."""
-    return await _in_thread(get, key, default)
+    return await _plain.aget(key, default)
 
 
-async def aset(key: str, value: Any) -> None:
+async def aentry(key: str) -> Entry | None:
+    """As `entry`."""
+    return await _plain.aentry(key)
+
+
+async def aset(key: str, value: Any, *, ttl: Ttl = None, if_absent: bool = False) -> bool:
     """As `set`."""
-    await _in_thread(set, key, value)
+    return await _plain.aset(key, value, ttl=ttl, if_absent=if_absent)
+
+
+async def areplace(key: str, value: Any, *, ttl: Ttl = None) -> Entry | None:
+    """As `replace`."""
+    return await _plain.areplace(key, value, ttl=ttl)
 
 
 async def adelete(key: str) -> None:
     """As `delete`."""
-    await _in_thread(delete, key)
+    await _plain.adelete(key)
 
 
 async def aquery(*, prefix: str = "", limit: int = 10, cursor: str | None = None) -> Page:
     """As `query`."""
-    return await _in_thread(query, prefix=prefix, limit=limit, cursor=cursor)
+    return await in_thread(query, prefix=prefix, limit=limit, cursor=cursor)
 
 
-async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    # Most handlers are synchronous, and importing asyncio is a third of a cold start.
-    import asyncio
-
-    return await asyncio.to_thread(function, *args, **kwargs)
+# ---- conditions
 
 
-def _ask(operation: str, body: dict[str, Any]) -> Any:
-    try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise KvsError("INVALID_VALUE", f"The value is not JSON: {error}") from None
-    try:
-        status, reply = _platform.request("kvs", f"/api/v1/{operation}", text)
-    except ValueError:
-        raise KvsError("MAX_SIZE", "The value is larger than 240 KiB") from None
-    except _platform.Unavailable as error:
-        raise KvsError("UNAVAILABLE", f"The store cannot be used: {error}") from None
-    if status >= 400:
-        raise KvsError(reply["code"], reply["message"])
-    return reply
+def equal_to(value: str | float | bool) -> Condition:
+    return Condition("EQUAL_TO", (value,))
+
+
+def not_equal_to(value: str | float | bool) -> Condition:
+    """Holds for what lacks the attribute, too; only in filters and transactions."""
+    return Condition("NOT_EQUAL_TO", (value,))
+
+
+def greater_than(value: str | float) -> Condition:
+    return Condition("GREATER_THAN", (value,))
+
+
+def at_least(value: str | float) -> Condition:
+    return Condition("GREATER_THAN_EQUAL_TO", (value,))
+
+
+def less_than(value: str | float) -> Condition:
+    return Condition("LESS_THAN", (value,))
+
+
+def at_most(value: str | float) -> Condition:
+    return Condition("LESS_THAN_EQUAL_TO", (value,))
+
+
+def between(first: str | float, last: str | float) -> Condition:
+    """From `first` to `last`, both included."""
+    return Condition("BETWEEN", (first, last))
+
+
+def begins_with(text: str) -> Condition:
+    return Condition("BEGINS_WITH", (text,))
+
+
+def contains(text: str) -> Condition:
+    """A text holds `text`, or a list has it; only in filters and transactions."""
+    return Condition("CONTAINS", (text,))
+
+
+def not_contains(text: str) -> Condition:
+    """The opposite of `contains`; only in filters and transactions."""
+    return Condition("NOT_CONTAINS", (text,))
+
+
+def exists() -> Condition:
+    """The attribute is there; only in filters and transactions."""
+    return Condition("EXISTS", (True,))
+
+
+def not_exists() -> Condition:
+    """The attribute is not there; only in filters and transactions."""
+    return Condition("NOT_EXISTS", (True,))

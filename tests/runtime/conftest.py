@@ -12,7 +12,9 @@ from runtime_world import Play, Scenario, World, no_capability
 from sqlalchemy import insert
 
 from sallyport.capabilities.serve import Capabilities
+from sallyport.manifest.stored import to_json
 from sallyport.model.decision import LogLine
+from sallyport.model.manifest import Entity, EntityIndex, Manifest, Runtime
 from sallyport.runtime.call import Limits
 from sallyport.runtime.pool import Pool
 from sallyport.runtime.running import CapabilityHandler
@@ -53,6 +55,9 @@ def play(tmp_path: Path) -> Play:
 
 
 INSTALLATIONS = ("installation-1", "installation-2")
+EMPLOYEE = Entity(
+    "employee", (("age", "integer"), ("city", "string")), (EntityIndex("by-age", ("age",)),)
+)
 
 
 @pytest.fixture
@@ -72,6 +77,17 @@ def with_kvs(tmp_path: Path, play: Play) -> Callable[[Scenario], None]:
         await tx.run(insert(tables.app).values(id="a", name="a", created_at=0))
         await tx.run(
             insert(tables.environment).values(id="e", app_id="a", key="development", created_at=0)
+        )
+        await tx.run(
+            insert(tables.version).values(
+                id="v",
+                environment_id="e",
+                major=1,
+                minor=1,
+                manifest=to_json(Manifest(None, None, Runtime("python3"), entities=(EMPLOYEE,))),
+                bundle="0" * 64,
+                created_at=0,
+            )
         )
         for id, product in zip(INSTALLATIONS, ("one", "two"), strict=True):
             await tx.run(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_world import Play, World, elsewhere, invocation
 
-from sallyport.capabilities.kvs import check_key, check_value
+from sallyport.capabilities.kvs_values import check_key, check_value
 from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.capabilities.serve import Capabilities
 from sallyport.runtime.call import Target
@@ -88,6 +88,80 @@ def test_installations_have_stores_of_their_own(with_kvs: Any) -> None:
     with_kvs(scenario)
 
 
+WHOLE = """
+from datetime import timedelta
+from sallyport_app import kvs
+
+def run(request):
+    assert kvs.set("lock", 1, if_absent=True) is True
+    assert kvs.set("lock", 2, if_absent=True) is False
+    assert kvs.replace("lock", 3, ttl=timedelta(hours=1)).value == 1
+    entry = kvs.entry("lock")
+    assert entry.value == 3
+    assert entry.created_at <= entry.updated_at
+    assert 3_590_000 < entry.expires_at - entry.updated_at <= 3_600_000
+    assert kvs.entry("none") is None and kvs.replace("fresh", 1) is None
+
+    kvs.secret.set("token", "hush")
+    assert kvs.secret.get("token") == "hush" and kvs.get("token") is None
+    kvs.secret.delete("token")
+    assert kvs.secret.get("token", "gone") == "gone"
+
+    people = kvs.entity("employee")
+    for key, age, city in (("a", 30, "Oslo"), ("b", 9, "Rome"), ("c", 100, "Oslo")):
+        people.set(key, {"age": age, "city": city})
+    assert [e.key for e in people.query("by-age")] == ["b", "a", "c"]
+    assert [e.key for e in people.query("by-age", where=kvs.at_least(30), descending=True)] == ["c", "a"]
+    found = people.query("by-age", filters={"city": kvs.equal_to("Oslo"), "age": kvs.less_than(50)})
+    assert [e.value for e in found] == [{"age": 30, "city": "Oslo"}]
+    some = people.query("by-age", filters={"city": kvs.begins_with("R"), "age": kvs.between(99, 100)}, match="any")
+    assert [e.key for e in some] == ["b", "c"]
+    assert [e.key for e in people.all(limit=1)] == ["a", "b", "c"]
+
+    with kvs.transaction() as t:
+        t.check("a", {"city": kvs.equal_to("Oslo")}, entity="employee")
+        t.set("count", 1).delete("b", entity="employee", conditions={"age": kvs.exists()})
+    assert kvs.get("count") == 1 and people.get("b") is None
+    try:
+        with kvs.transaction() as t:
+            t.set("count", 2).check("c", {"city": kvs.equal_to("Rome")}, entity="employee")
+    except kvs.KvsError as error:
+        assert error.code == "CONDITION_NOT_MET"
+    else:
+        raise AssertionError("no refusal")
+    assert kvs.get("count") == 1
+
+    done = kvs.batch.set({"x": 1, "a/b": 2})
+    assert done.done == ("x",) and done.failed["a/b"].code == "INVALID_KEY"
+    got = kvs.batch.get(["x", "y"])
+    assert got.entries["x"].value == 1 and got.failed["y"].code == "KEY_NOT_FOUND"
+    assert kvs.batch.delete(["x"]).done == ("x",)
+    assert [e.key for e in kvs.all()] == ["count", "fresh", "lock"]
+    return {"statusCode": 200, "body": "whole"}
+
+async def run_async(request):
+    await kvs.secret.aset("s", 1)
+    people = kvs.entity("employee")
+    await people.aset("z", {"age": 1})
+    async with kvs.transaction() as t:
+        t.set("n", 1)
+    await kvs.batch.aset({"m": 2})
+    page = await people.aquery("by-age", limit=1)
+    body = [await kvs.secret.aget("s"), page.entries[0].key, await kvs.aget("n"), await kvs.aget("m")]
+    return {"statusCode": 200, "body": body}
+"""
+
+
+def test_a_handler_has_the_whole_store(with_kvs: Any) -> None:
+    async def scenario(world: World) -> None:
+        target = world.app(WHOLE, "run", "run_async")
+        assert (await world.answer(target)).body == b"whole"
+        answer = await world.answer(target, function="run_async")
+        assert json.loads(answer.body) == [1, "z", 1, 2]
+
+    with_kvs(scenario)
+
+
 def test_no_payload_can_name_another_installation(with_kvs: Any) -> None:
     async def scenario(world: World) -> None:
         one = world.app(APP, *FUNCTIONS)
@@ -149,8 +223,8 @@ def test_refusals_have_the_codes_of_the_contract(with_kvs: Any) -> None:
             outcome = await world.answer(target, body=code.encode())
             assert json.loads(outcome.body) == {"code": expected}, code
         most = "kvs.set('x' * 500, __import__('functools').reduce(lambda v, _: [v], range(31), 1))"
-        assert await ask(world, target, most) is None
-        assert await ask(world, target, "kvs.set('a', 'x' * (240 * 1024 - 2))") is None
+        assert await ask(world, target, most) is True
+        assert await ask(world, target, "kvs.set('a', 'x' * (240 * 1024 - 2))") is True
 
     with_kvs(scenario)
 

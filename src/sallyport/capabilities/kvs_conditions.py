@@ -42,7 +42,7 @@ _ABSENT: Final = object()
 _Test = Callable[[Any, list[Any]], bool]
 
 
-def test_of(filters: Filters) -> Callable[[dict[str, Any]], bool]:
+def matcher_of(filters: Filters) -> Callable[[dict[str, Any]], bool]:
     """What tells whether the conditions hold for an object. Raises `CapabilityRefused`."""
     if (filters.and_ is None) == (filters.or_ is None):
         raise refused("QUERY_WHERE_INVALID", "Filters are either 'and' or 'or'")
@@ -60,8 +60,8 @@ def test_of(filters: Filters) -> Callable[[dict[str, Any]], bool]:
 
 
 def holds_of(filters: Filters) -> Holds:
-    """As `test_of`, for the JSON text of an item that may not be there."""
-    test = test_of(filters)
+    """As `matcher_of`, for the JSON text of an item that may not be there."""
+    test = matcher_of(filters)
 
     def holds(value: str | None) -> bool:
         decoded = {} if value is None else msgspec.json.decode(value)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sallyport.capabilities.kvs_conditions import Range, key_span, test_of
+from sallyport.capabilities.kvs_conditions import Range, key_span, matcher_of
 from sallyport.capabilities.kvs_entities import BY_KEY, Index, Kind, index_span
 from sallyport.capabilities.kvs_requests import EntityQueryRequest, QueryRequest, limit_of
 from sallyport.capabilities.kvs_values import check_key, refused
@@ -65,7 +65,7 @@ async def by_index(
 ) -> Any:
     """Items of an entity in the order of an index. Raises `CapabilityRefused`, `VersionMoved`."""
     limit = limit_of(request.limit)
-    holds = None if request.filters is None else test_of(request.filters)
+    holds = None if request.filters is None else matcher_of(request.filters)
     fields = request.metadata_fields
     if request.options is not None:
         fields = request.options.metadata_fields
