@@ -146,6 +146,8 @@ class Demo:
 
 
 @contextmanager
-def demo_on(folder: Path, *arguments: str) -> Iterator[Demo]:
-    with running("demo", "--json", "--port", "0", "--data", str(folder), *arguments) as command:
+def demo_on(folder: Path, *arguments: str, **environment: str) -> Iterator[Demo]:
+    with running(
+        "demo", "--json", "--port", "0", "--data", str(folder), *arguments, **environment
+    ) as command:
         yield Demo(json.loads(command.line(r"^\{.*").string), folder)
