@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from serving import Platform, refused
 
@@ -91,11 +92,10 @@ def test_pages_of_other_sites_cannot_use_credentials_that_a_browser_knows(
 def test_our_own_fault_is_a_problem_whose_trace_finds_the_log_line(
     platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def break_the_store() -> None:
-        async with platform.services.store.engine.begin() as conn:
-            await conn.exec_driver_sql("ALTER TABLE organization RENAME TO away")
+    def rename(conn: Connection) -> None:
+        conn.exec_driver_sql("ALTER TABLE organization RENAME TO away")
 
-    platform.act(break_the_store())
+    platform.act(platform.services.store.run_sync(rename))
     answer = platform.operator.get("/operator/organizations")
     problem = refused(answer, 500, "internal")
     assert "away" not in answer.text

@@ -93,6 +93,21 @@ def test_once_makes_one_call_and_ends(tmp_path: Path) -> None:
     assert json.loads(answer)
 
 
+def test_make_run_passes_flags_on(tmp_path: Path) -> None:
+    flags = f"--once --json --port 0 --data {tmp_path / 'd'}"
+    done = subprocess.run(
+        ["make", "--no-print-directory", "run", f"ARGS={flags}"],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    facts, answer = done.stdout.splitlines()[-2:]
+    assert set(json.loads(facts)) == MEMBERS
+    assert json.loads(answer) == {"id": "1234", "name": "Ada Lovelace"}
+
+
 def test_a_second_start_goes_on_with_the_same_platform(tmp_path: Path) -> None:
     stable = ("cloud_id", "app_id", "environment_id", "client_id", "client_secret", "accounts")
     with demo_on(tmp_path / "d") as first:

@@ -20,6 +20,7 @@ from registry_world import (
 )
 from sqlalchemy import insert, select
 
+from pausing import Pause
 from sallyport.model.access import IntegrationLink
 from sallyport.store import environments, installations, installed
 from sallyport.store import schema as tables
@@ -333,20 +334,19 @@ def test_a_consent_that_meets_an_uninstallation_does_not_outlive_it(with_store: 
             True,
             None,
         )
-        removed, leave = asyncio.Event(), asyncio.Event()
+        pause = Pause()
 
         async def remove(tx: Tx) -> None:
             await installations.remove_installation(tx, world.admin, held)
-            removed.set()
-            await leave.wait()
+            await pause.here(tx)
 
         removing = asyncio.create_task(store.write(remove))
-        await removed.wait()
+        await pause.reached()
         consenting = asyncio.create_task(
             store.write(give_consent, world.admin, wanted, "1" * 64, 60_000)
         )
         done, _ = await asyncio.wait({consenting}, timeout=0.5)
-        leave.set()
+        pause.over()
         await removing
         assert done == set(), "the consent did not wait for the uninstallation"
         assert await consenting is False

@@ -26,8 +26,7 @@ def test_a_migrated_database_has_the_schema_that_the_code_uses(with_store: WithS
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             return list(compare_metadata(context, metadata))
 
-        async with store.engine.connect() as conn:
-            assert await conn.run_sync(differences) == []
+        assert await store.run_sync(differences) == []
 
     with_store(scenario)
 
@@ -35,8 +34,7 @@ def test_a_migrated_database_has_the_schema_that_the_code_uses(with_store: WithS
 def test_migrating_again_changes_nothing(with_store: WithStore) -> None:
     async def scenario(store: Store) -> None:
         await migrate(store)
-        async with store.engine.connect() as conn:
-            names = await conn.run_sync(lambda c: inspect(c).get_table_names())
+        names = await store.run_sync(lambda conn: inspect(conn).get_table_names())
         assert set(names) == {*metadata.tables, "alembic_version"}
 
     with_store(scenario)
@@ -51,8 +49,6 @@ def test_migrations_can_be_undone(with_store: WithStore) -> None:
             command.downgrade(config, "base")
             return inspect(connection).get_table_names()
 
-        async with store.engine.connect() as conn:
-            assert await conn.run_sync(undo) == ["alembic_version"]
-            await conn.commit()
+        assert await store.run_sync(undo) == ["alembic_version"]
 
     with_store(scenario)

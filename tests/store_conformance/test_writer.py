@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
+from pausing import Pause
 from sallyport.model.directory import PLATFORM
 from sallyport.store import schema
 from sallyport.store.changes import Change, Kind
@@ -71,18 +72,16 @@ def test_a_follower_hears_even_when_the_caller_has_gone_away(with_store: WithSto
     async def scenario(store: Store) -> None:
         heard = asyncio.Event()
         store.feed.follow(lambda _change: heard.set())
-        entered = asyncio.Event()
-        leave = asyncio.Event()
+        pause = Pause()
 
         async def slow(tx: Tx) -> None:
-            entered.set()
-            await leave.wait()
+            await pause.here(tx)
             await declare(tx, "crm")
 
         writing = asyncio.create_task(store.write(slow))
-        await entered.wait()
+        await pause.reached()
         writing.cancel()
-        leave.set()
+        pause.over()
         await heard.wait()
         assert await store.read(count, schema.product) == 1
 
@@ -92,20 +91,34 @@ def test_a_follower_hears_even_when_the_caller_has_gone_away(with_store: WithSto
 def test_a_query_sees_one_moment(with_store: WithStore) -> None:
     async def scenario(store: Store) -> None:
         await store.write(declare, "crm")
-        counted = asyncio.Event()
-        go_on = asyncio.Event()
+        pause = Pause()
 
         async def twice(reader: Reader) -> tuple[int, int]:
             first = await count(reader, schema.product)
-            counted.set()
-            await go_on.wait()
+            await pause.here(reader)
             return first, await count(reader, schema.product)
 
         reading = asyncio.create_task(store.read(twice))
-        await counted.wait()
+        await pause.reached()
         await store.write(declare, "erp")
-        go_on.set()
+        pause.over()
         assert await reading == (1, 1)
         assert await store.read(count, schema.product) == 2
 
     with_store(scenario)
+
+
+def test_a_verb_that_awaits_anything_else_is_refused_on_sqlite(
+    with_store: WithStore, store_url: str
+) -> None:
+    async def scenario(store: Store) -> None:
+        async def wanders_off(tx: Tx) -> None:
+            await declare(tx, "crm")
+            await asyncio.sleep(0)
+
+        with pytest.raises(RuntimeError, match="nothing else"):
+            await store.write(wanders_off)
+        assert await store.read(count, schema.product) == 0
+
+    if store_url.startswith("sqlite"):
+        with_store(scenario)

@@ -6,15 +6,17 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sallyport.cli.failures import Failed
 from sallyport.cli.lazy import Verb
-from sallyport.cli.terminal import mark, pairs, plain, say
+from sallyport.cli.terminal import coloured, mark, pairs, plain, say
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 @click.command(cls=Verb)
@@ -50,24 +52,22 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
     from sallyport.cli.demo_state import Demo
     from sallyport.cli.provision import provision, report
     from sallyport.cli.server import bind, port_of, serving
-    from sallyport.settings import Settings
+    from sallyport.settings import BadSetting, read_settings
 
-    tell = _progress(quiet=as_json)
+    steps = Steps(quiet=as_json)
     public = bind("127.0.0.1", port, "--port")
     with public, bind("127.0.0.1", 0, "--admin-port") as admin:
         url = f"http://localhost:{port_of(public)}"
-        settings = Settings(
-            data=str(data),
-            public_url=url,
-            port=port_of(public),
-            fetch_private=os.environ.get("SALLYPORT_FETCH_PRIVATE", ""),
-        )
         try:
+            settings = read_settings(
+                os.environ, data=str(data), database_url="", public_url=url, port=port_of(public)
+            )
+            steps.begin("Start the platform")
             async with open_platform(settings) as platform:
                 async with serving(platform, public, admin) as stop:
-                    tell("Start the platform")
+                    steps.end()
                     made = Demo(url, data, platform.setup_link)
-                    await provision(made, tell)
+                    await provision(made, steps)
                     if as_json:
                         click.echo(json.dumps(report(made)))
                     if once:
@@ -77,17 +77,43 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
                         _screen(report(made), made.state["operator"], data)
                     sys.stdout.flush()
                     await stop.wait()
+        except BadSetting as error:
+            raise Failed(str(error), fix="Change or unset the variable.") from None
         except AlreadyRunning as error:
             raise Failed(str(error), fix="Choose another folder with --data.") from None
+        finally:
+            steps.stop()
 
 
-def _progress(*, quiet: bool) -> Callable[[str], None]:
-    """Says each step when it is done: on standard error where the answer is JSON."""
+class Steps:
+    """Shows what is being done and what is done.
 
-    def tell(title: str) -> None:
-        click.echo(f"{mark('✓', 'green', err=quiet)} {title}", err=quiet)
+    A line moves while a step runs on a terminal; elsewhere there is one plain line a step. Where
+    the answer is JSON, all of it goes to standard error.
+    """
 
-    return tell
+    def __init__(self, *, quiet: bool) -> None:
+        self._err = quiet
+        self._title = ""
+        self._moving: Status | None = None
+        if coloured(err=quiet):
+            from rich.console import Console
+
+            self._moving = Console(stderr=quiet).status("")
+
+    def begin(self, title: str) -> None:
+        self._title = title
+        if self._moving is not None:
+            self._moving.update(f"{title} ...")
+            self._moving.start()
+
+    def end(self) -> None:
+        self.stop()
+        click.echo(f"{mark('✓', 'green', err=self._err)} {self._title}", err=self._err)
+
+    def stop(self) -> None:
+        if self._moving is not None:
+            self._moving.stop()
 
 
 async def _one_call(facts: dict[str, Any]) -> str:

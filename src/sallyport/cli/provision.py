@@ -11,7 +11,7 @@ import shutil
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -219,8 +219,16 @@ FIRST_START: tuple[tuple[str, Step], ...] = (
 NEXT_START: tuple[tuple[str, Step], ...] = (("Renew the token", renew_tokens),)
 
 
-async def provision(demo: Demo, tell: Callable[[str], None]) -> None:
-    """Take the steps that this folder still needs; `tell` hears of each when it is done.
+class Shown(Protocol):
+    """Hears of each step as it begins and ends."""
+
+    def begin(self, title: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+async def provision(demo: Demo, shown: Shown) -> None:
+    """Take the steps that this folder still needs.
 
     Raises `Failed` where the folder belongs to a platform that is no demo.
     """
@@ -232,8 +240,9 @@ async def provision(demo: Demo, tell: Callable[[str], None]) -> None:
             fix="Choose another folder with --data, or delete this one.",
         )
     for title, step in NEXT_START if started else FIRST_START:
+        shown.begin(title)
         await step(demo)
-        tell(title)
+        shown.end()
     demo.save()
 
 

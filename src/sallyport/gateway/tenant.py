@@ -17,7 +17,8 @@ def tenant_route(facts: Facts, sources: Sources) -> Route:
     """The route; it needs no credentials."""
 
     async def tenant_info(request: Request) -> Response:
-        host = host_name(request.headers.get("host", ""))
+        hosts = request.headers.getlist("host")
+        host = host_name(hosts[0]) if len(hosts) == 1 else ""
         try:
             site = facts.get(sources.site_by_host, host)
         except Lacking as lacking:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Executable, Row, event, insert, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import Engine, Executable, Row, create_engine, event, insert, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.changes import Change, Feed, Kind
+from sallyport.store.connection import AtOnce, Connection, run_at_once
 from sallyport.store.seal import Sealer
 from sallyport.store.writer import DirectWriter, GroupWriter, Writer
 from sallyport.vocab.clock import Clock
 from sallyport.vocab.events import Event
+
+READERS = 4
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +31,7 @@ T = TypeVar("T")
 class Reader:
     """A connection to ask with. `now` is the time of the transaction, in milliseconds."""
 
-    def __init__(self, conn: AsyncConnection, now: int, sealer: Sealer) -> None:
+    def __init__(self, conn: Connection, now: int, sealer: Sealer) -> None:
         self.conn = conn
         self.now = now
         self.sealer = sealer
@@ -43,16 +49,14 @@ class Reader:
 class Tx(Reader):
     """One verb's transaction: what it writes, changes and audits becomes durable together."""
 
-    def __init__(self, conn: AsyncConnection, now: int, sealer: Sealer) -> None:
+    def __init__(self, conn: Connection, now: int, sealer: Sealer) -> None:
         super().__init__(conn, now, sealer)
         self.changes: list[Change] = []
         self._audit: list[dict[str, Any]] = []
 
     async def run(self, statement: Executable) -> CursorResult[Any]:
         """Execute; `.rowcount` says how many rows a conditional update really changed."""
-        result = await self.conn.execute(statement)
-        assert isinstance(result, CursorResult)
-        return result
+        return await self.conn.execute(statement)
 
     def changed(self, kind: Kind, key: str) -> None:
         """Tell gateways, after the commit, to forget this fact."""
@@ -96,34 +100,34 @@ Verb = Callable[Concatenate[Tx, P], Awaitable[T]]
 Query = Callable[Concatenate[Reader, P], Awaitable[T]]
 
 
+class Reads(Protocol):
+    """Runs queries, each on one snapshot."""
+
+    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T: ...
+
+    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
+        """Run synchronous work on a connection that commits."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 class Store:
     """The database, behind verbs and queries. Make one with `open_store`."""
 
     def __init__(
-        self,
-        reads: AsyncEngine,
-        writer: Writer,
-        engines: tuple[AsyncEngine, ...],
-        clock: Clock,
-        sealer: Sealer,
-        feed: Feed,
+        self, reads: Reads, writer: Writer, clock: Clock, sealer: Sealer, feed: Feed
     ) -> None:
         self._reads = reads
         self._writer = writer
-        self._engines = engines
         self.clock = clock
         self.sealer = sealer
         self.feed = feed
 
-    @property
-    def engine(self) -> AsyncEngine:
-        """The engine that writes; for migrations and tests alone."""
-        return self._engines[0]
-
     async def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb; when this returns, its effects are durable and followers have been told."""
 
-        async def job(conn: AsyncConnection) -> tuple[T, list[Change]]:
+        async def job(conn: Connection) -> tuple[T, list[Change]]:
             tx = Tx(conn, self.clock.now(), self.sealer)
             result = await verb(tx, *args, **kwargs)
             await tx.flush()
@@ -133,18 +137,75 @@ class Store:
 
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query on one consistent snapshot."""
-        async with self._reads.connect() as conn:
+
+        async def ask(conn: Connection) -> T:
             return await query(Reader(conn, self.clock.now(), self.sealer), *args, **kwargs)
+
+        return await self._reads.run(ask)
+
+    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
+        """Run synchronous work on a connection that commits; for migrations and tests alone."""
+        return await self._reads.run_sync(work)
 
     async def ping(self) -> None:
         """Raises where the database does not answer."""
-        async with self._reads.connect() as conn:
+
+        async def ask(conn: Connection) -> None:
             await conn.execute(text("SELECT 1"))
+
+        await self._reads.run(ask)
 
     async def close(self) -> None:
         await self._writer.close()
-        for engine in self._engines:
-            await engine.dispose()
+        await self._reads.close()
+
+
+class _SqliteReads:
+    """Queries on SQLite, each in a thread of the store's own."""
+
+    def __init__(self, reads: Engine, writes: Engine) -> None:
+        self._reads = reads
+        self._writes = writes
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        return await self._in_thread(self._ask, query)
+
+    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
+        return await self._in_thread(self._change, work)
+
+    async def close(self) -> None:
+        self._threads.shutdown()
+        self._reads.dispose()
+        self._writes.dispose()
+
+    async def _in_thread(self, run: Callable[[Any], T], work: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run, work)
+
+    def _ask(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        with self._reads.connect() as conn:
+            return run_at_once(query(AtOnce(conn)))
+
+    def _change(self, work: Callable[[SyncConnection], T]) -> T:
+        with self._writes.begin() as conn:
+            return work(conn)
+
+
+class _PostgresqlReads:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        async with self._snapshots.connect() as conn:
+            return await query(conn)
+
+    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
+        async with self._engine.begin() as conn:
+            return await conn.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
 
 
 def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
@@ -155,26 +216,25 @@ def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
     feed = Feed()
     if url.startswith("sqlite:///"):
         path = url.removeprefix("sqlite:///")
-        writes = _sqlite(path, "BEGIN IMMEDIATE", size=1)
-        reads = _sqlite(path, "BEGIN", size=4)
-        return Store(reads, GroupWriter(writes, feed), (writes, reads), clock, sealer, feed)
+        writes = _sqlite(path, "BEGIN IMMEDIATE", size=2)
+        reads = _sqlite(path, "BEGIN", size=READERS)
+        return Store(_SqliteReads(reads, writes), GroupWriter(writes, feed), clock, sealer, feed)
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         engine = create_async_engine(f"postgresql+psycopg://{rest}", pool_size=10, max_overflow=10)
-        snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-        return Store(snapshots, DirectWriter(engine, feed), (engine,), clock, sealer, feed)
+        return Store(_PostgresqlReads(engine), DirectWriter(engine, feed), clock, sealer, feed)
     raise ValueError(f"the database URL must begin with sqlite:/// or postgresql://, not {scheme}")
 
 
-def _sqlite(path: str, begin: str, *, size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+def _sqlite(path: str, begin: str, *, size: int) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
         pool_size=size,
         max_overflow=0,
-        connect_args={"isolation_level": None, "timeout": 10},
+        connect_args={"isolation_level": None, "timeout": 10, "check_same_thread": False},
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in (
@@ -186,7 +246,7 @@ def _sqlite(path: str, begin: str, *, size: int) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
 

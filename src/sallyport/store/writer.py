@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sallyport.store.changes import Change, Feed
+from sallyport.store.connection import AtOnce, Connection, run_at_once
 
 T = TypeVar("T")
-Job = Callable[[AsyncConnection], Awaitable[tuple[T, list[Change]]]]
+Job = Callable[[Connection], Coroutine[Any, Any, tuple[T, list[Change]]]]
 
 GROUP = 100
 RETRIES = 8
@@ -40,11 +43,13 @@ class _Waiting:
 class GroupWriter:
     """One writer that commits in groups, a savepoint for each job.
 
-    One disk flush serves every job that waits, and a job that fails undoes only itself.
+    One disk flush serves every job that waits, and a job that fails undoes only itself. A group
+    runs in the writer's own thread.
     """
 
-    def __init__(self, engine: AsyncEngine, feed: Feed) -> None:
+    def __init__(self, engine: Engine, feed: Feed) -> None:
         self._engine = engine
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._feed = feed
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -66,14 +71,16 @@ class GroupWriter:
             await self._queue.join()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._thread.shutdown()
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             group = [await self._queue.get()]
             while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get_nowait())
             try:
-                await self._commit(group)
+                await loop.run_in_executor(self._thread, self._commit, group)
             except Exception as error:
                 for waiting in group:
                     waiting.error = waiting.error or error
@@ -81,12 +88,13 @@ class GroupWriter:
                 self._settle(waiting)
                 self._queue.task_done()
 
-    async def _commit(self, group: list[_Waiting]) -> None:
-        async with self._engine.begin() as conn:
+    def _commit(self, group: list[_Waiting]) -> None:
+        with self._engine.begin() as conn:
             for waiting in group:
                 try:
-                    async with conn.begin_nested():
-                        waiting.result, waiting.changes = await waiting.job(conn)
+                    with conn.begin_nested():
+                        work = waiting.job(AtOnce(conn))
+                        waiting.result, waiting.changes = run_at_once(work)
                 except Exception as error:
                     waiting.error = error
 

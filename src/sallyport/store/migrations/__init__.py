@@ -13,9 +13,7 @@ from sallyport.store.engine import Store
 
 async def migrate(store: Store) -> None:
     """Bring the database to the newest schema; does nothing where it is there already."""
-    async with store.engine.connect() as conn:
-        await conn.run_sync(_upgrade)
-        await conn.commit()
+    await store.run_sync(_upgrade)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,0 +1,60 @@
+"""The connection that verbs and queries see: asynchronous on PostgreSQL, at once on SQLite.
+
+SQLite answers in microseconds what it takes longer to hand to another thread and back. So on SQLite
+a whole verb runs in the database's own thread: its awaits are answered at once, and one hand-over
+serves all of its statements. A verb may therefore await the database and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.engine import CursorResult
+
+T = TypeVar("T")
+
+Rows = Sequence[dict[str, Any]]
+
+
+class Connection(Protocol):
+    """What a verb may do with a connection."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    async def execute(
+        self, statement: Executable, parameters: Rows | None = None, /
+    ) -> CursorResult[Any]: ...
+
+
+class AtOnce:
+    """A synchronous connection whose awaits never wait."""
+
+    def __init__(self, conn: SyncConnection) -> None:
+        self._conn = conn
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._conn.dialect
+
+    async def execute(
+        self, statement: Executable, parameters: Rows | None = None, /
+    ) -> CursorResult[Any]:
+        return self._conn.execute(statement, parameters)
+
+
+def run_at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that awaits an `AtOnce` alone.
+
+    Raises `RuntimeError` where it awaits anything else, and whatever it raises itself.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("a verb may await the database and nothing else")
