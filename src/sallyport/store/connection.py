@@ -7,7 +7,8 @@ serves all of its statements. A verb may therefore await the database and nothin
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
@@ -29,6 +30,10 @@ class Connection(Protocol):
         self, statement: Executable, parameters: Rows | None = None, /
     ) -> CursorResult[Any]: ...
 
+    def begin_nested(self) -> AbstractAsyncContextManager[Any]:
+        """A savepoint: what the block did is undone where it raises."""
+        ...
+
 
 class AtOnce:
     """A synchronous connection whose awaits never wait."""
@@ -44,6 +49,11 @@ class AtOnce:
         self, statement: Executable, parameters: Rows | None = None, /
     ) -> CursorResult[Any]:
         return self._conn.execute(statement, parameters)
+
+    @asynccontextmanager
+    async def begin_nested(self) -> AsyncIterator[None]:
+        with self._conn.begin_nested():
+            yield
 
 
 def run_at_once(work: Coroutine[Any, Any, T]) -> T:
