@@ -18,8 +18,29 @@ _ENTRY = re.compile(
     re.ASCII,
 )
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
-_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+# What the IANA registries of special addresses list and no server of the public internet has. The
+# standard library knows most of them; which ones depends on its version.
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.64.0.0/10",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +83,24 @@ def is_declared(url: Url, declared: tuple[str, ...]) -> bool:
 def may_be_called(address: Address, allowed: Iterable[Network]) -> bool:
     """Whether app code may reach an address: a public one, or one that the operator allows.
 
-    An IPv6 address that carries an IPv4 one is judged by both.
+    An IPv6 address that stands for an IPv4 one (mapped, NAT64) is judged as that one.
     """
-    if any(address.version == network.version and address in network for network in allowed):
-        return True
     if isinstance(address, ipaddress.IPv6Address):
-        if address in _LOCAL_NAT64:
-            return False
-        return all(may_be_called(each, allowed) for each in _carried(address)) and _is_public(
-            address
-        )
-    return _is_public(address)
+        if address.ipv4_mapped is not None:
+            return may_be_called(address.ipv4_mapped, allowed)
+        if address in _NAT64:
+            return may_be_called(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF), allowed)
+    return _among(address, allowed) or _is_public(address)
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.ipv4_mapped is not None or address in _NAT64
-    ):
-        # Nothing but its IPv4 address counts, and that has been judged.
-        return True
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or _among(address, _SPECIAL)
     )
 
 
-def _carried(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
-    if address.ipv4_mapped is not None:
-        return (address.ipv4_mapped,)
-    if address.sixtofour is not None:
-        return (address.sixtofour,)
-    if address.teredo is not None:
-        return address.teredo
-    if address in _NAT64 or address in _COMPATIBLE:
-        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
-    return ()
+def _among(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == each.version and address in each for each in networks)

@@ -55,15 +55,24 @@ class Fetch:
             raise CapabilityRefused(400, "INVALID_REQUEST", "A fetch has the option redirect alone")
         method, body = check_method(ask.method), ask.body
         headers = sent_headers(ask, frozenset())
-        url = permitted(ask.path, running.permissions.fetch)
+        text, declared = ask.path, running.permissions.fetch
+        url = permitted(text, declared)
         for _ in range(MOST_REDIRECTS + 1):
-            reply = await self._send(running, method, url, headers, body)
+            spend(running, "fetch")
+            try:
+                reply = await self._sender.send(method, url, headers, body, running.seconds_left)
+            except AddressRefused:
+                running.report(
+                    "WARN", f"{url.host} leads to an address that this platform lets no app call."
+                )
+                raise _not_allowed(text) from None
             location = next((value for name, value in reply.headers if name == "location"), None)
             if reply.status not in _REDIRECTS or location is None or mode == "manual":
                 return reply
             if mode == "error":
                 raise CapabilityRefused(502, "REDIRECTED", f"{url.origin} redirects elsewhere")
-            to = permitted(urljoin(str(url), location), running.permissions.fetch)
+            text = urljoin(str(url), location)
+            to = permitted(text, declared)
             if reply.status == 303 or (reply.status in (301, 302) and method == "POST"):
                 method, body = ("HEAD" if method == "HEAD" else "GET"), b""
                 headers = _without(headers, _OF_THE_BODY)
@@ -71,18 +80,6 @@ class Fetch:
                 headers = _without(headers, _CREDENTIALS)
             url = to
         raise CapabilityRefused(502, "REDIRECTED", f"There were over {MOST_REDIRECTS} redirects")
-
-    async def _send(
-        self, running: RunningCall, method: str, url: Url, headers: Headers, body: bytes
-    ) -> Reply:
-        spend(running, "fetch")
-        try:
-            return await self._sender.send(method, url, headers, body, running.seconds_left)
-        except AddressRefused:
-            running.report(
-                "WARN", f"{url.host} leads to an address that this platform lets no app call."
-            )
-            raise _not_allowed(str(url)) from None
 
 
 def permitted(text: str, declared: tuple[str, ...]) -> Url:
