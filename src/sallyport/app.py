@@ -39,10 +39,20 @@ from sallyport.model.decision import LogLine
 from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.runtime.call import Limits
+from sallyport.runtime.node_process import SCRIPTS
 from sallyport.runtime.node_program import NodeProgram, NoNode, find_node
 from sallyport.runtime.pool import Pool
 from sallyport.runtime.resolve import Resolver
-from sallyport.runtime.sandbox import PlainDriver, missing_guarantees
+from sallyport.runtime.sandbox import Driver
+from sallyport.runtime.sandbox.choice import (
+    Examination,
+    Trust,
+    as_wanted,
+    choose_driver,
+    examine,
+    trust_in,
+)
+from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.settings import Settings
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store, open_store
@@ -73,8 +83,7 @@ class AlreadyRunning(Exception):
 class Platform:
     """A platform that is open.
 
-    `setup_link` is None once there is an operator. `missing_guarantees` is what untrusted app code
-    would need of this host and does not get.
+    `setup_link` is None once there is an operator. `trust` says what app code runs in.
     """
 
     settings: Settings
@@ -82,12 +91,14 @@ class Platform:
     asgi: ASGIApp
     admin: ASGIApp
     setup_link: str | None
-    missing_guarantees: tuple[str, ...]
+    trust: Trust
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+async def open_platform(settings: Settings, *, or_plain: bool = False) -> AsyncIterator[Platform]:
     """Open the store, the keys and the runtime; close them in the opposite order.
+
+    Where the host has no sandbox, app code does not run; with `or_plain` it runs without.
 
     Raises `AlreadyRunning` where another process has the data folder open.
     """
@@ -99,22 +110,22 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         try:
             await migrate(store)
             await bootstrap(store)
-            async with _running(settings, store) as platform:
+            async with _running(settings, store, or_plain=or_plain) as platform:
                 yield platform
         finally:
             await store.close()
 
 
 @asynccontextmanager
-async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
+async def _running(settings: Settings, store: Store, *, or_plain: bool) -> AsyncIterator[Platform]:
     # Workers run in a folder of their own, so a relative path would not lead them there.
     bundles = (settings.folder / "bundles").resolve()
     keys = await open_keys(store)
     logs: Batch[LogLine] = Batch(store, add_log_lines)
     recorder = Recorder(store)
     upstreams, outside = Sender(checked=None), Sender(checked=settings.fetch_networks)
-    driver = PlainDriver()
     node = await asyncio.to_thread(_node, settings)
+    driver = await asyncio.to_thread(_driver, settings, node, or_plain)
     pool = Pool(
         driver,
         Limits(
@@ -162,17 +173,37 @@ async def _running(settings: Settings, store: Store) -> AsyncIterator[Platform]:
             asgi=_public(services, gateway, facts, policy, keys, settings),
             admin=_admin(store, facts, recorder, logs, pool),
             setup_link=await ensure_setup_link(services),
-            missing_guarantees=missing_guarantees(driver),
+            trust=trust_in(driver),
         )
     finally:
         purging.cancel()
         collecting.cancel()
         await asyncio.gather(purging, collecting, return_exceptions=True)
         await pool.close()
+        driver.close()
         await upstreams.close()
         await outside.close()
         await recorder.close()
         await logs.close()
+
+
+def examine_host(settings: Settings) -> Examination:
+    """What this host can hold app code to; for `sallyport doctor`."""
+    driver = SandboxDriver(_readable(_node(settings)))
+    try:
+        return examine(driver)
+    finally:
+        driver.close()
+
+
+def _driver(settings: Settings, node: NodeProgram | None, or_plain: bool) -> Driver:
+    wanted = as_wanted(settings.runtime_driver)
+    return choose_driver(wanted, _readable(node), or_plain=or_plain)
+
+
+def _readable(node: NodeProgram | None) -> tuple[Path, ...]:
+    """What sandboxes show besides Python."""
+    return () if node is None else (node.path, SCRIPTS)
 
 
 def _node(settings: Settings) -> NodeProgram | None:

@@ -62,6 +62,20 @@ class Settings:
     warm_node_workers: int = _setting(
         2, "Node processes that are kept started for the next worker; 0 starts each when needed."
     )
+    runtime_driver: str = _setting(
+        "auto",
+        "sandbox: run app code in sandboxes or not at all; plain: run it as ordinary processes of "
+        "this user, for code that you trust; auto: as sandbox.",
+    )
+    app_data_mb: int = _setting(
+        256, "The most that one installation may keep in the key-value store, in megabytes."
+    )
+    web_trigger_calls_per_minute: int = _setting(
+        600, "The most calls of one web trigger's URL in a minute."
+    )
+    scheduled_runs_at_once: int = _setting(
+        8, "The most scheduled triggers that run at the same time."
+    )
     retention_days: int = _setting(30, "Days that decisions and app logs are kept.")
     records_kept: int = _setting(
         200_000, "The most decisions, and the most log lines, that are kept."
@@ -138,6 +152,11 @@ def _check(settings: Settings) -> None:
         raise BadSetting(f"SALLYPORT_FETCH_PRIVATE takes networks: {error}.") from None
     if settings.compat not in ("", "forge"):
         raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
+    if settings.runtime_driver not in ("auto", "sandbox", "plain"):
+        raise BadSetting(
+            f"SALLYPORT_RUNTIME_DRIVER takes auto, sandbox or plain, "
+            f"not {settings.runtime_driver!r}."
+        )
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise BadSetting(
             f"SALLYPORT_LOG_LEVEL takes debug, info, warning or error, not {settings.log_level!r}."
@@ -150,6 +169,9 @@ def _check(settings: Settings) -> None:
         ("workers", 1),
         ("queue_per_installation", 0),
         ("queue_ms", 1),
+        ("app_data_mb", 1),
+        ("web_trigger_calls_per_minute", 1),
+        ("scheduled_runs_at_once", 1),
         ("retention_days", 1),
         ("records_kept", 1),
     ):

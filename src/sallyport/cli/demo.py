@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Make one call, print the answer and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
 def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
-    """Start the platform with the example app, its people, an integration and a token."""
+    """Start the platform with the example app, its people, an integration and a token.
+
+    App code runs in sandboxes where this host has them, else as ordinary processes, and with
+    SALLYPORT_RUNTIME_DRIVER as that says.
+    """
     import uvloop
 
     from sallyport.observe.logs import configure_logging
@@ -52,6 +56,7 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
     from sallyport.cli.demo_state import Demo
     from sallyport.cli.provision import provision, report
     from sallyport.cli.server import bind, port_of, serving
+    from sallyport.cli.trust import tell_of_trust
     from sallyport.settings import BadSetting, read_settings
 
     steps = Steps(quiet=as_json)
@@ -63,9 +68,10 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
                 os.environ, data=str(data), database_url="", public_url=url, port=port_of(public)
             )
             steps.begin("Start the platform")
-            async with open_platform(settings) as platform:
+            async with open_platform(settings, or_plain=True) as platform:
                 async with serving(platform, public, admin) as stop:
                     steps.end()
+                    tell_of_trust(platform)
                     made = Demo(url, data, platform.setup_link)
                     await provision(made, steps)
                     if as_json:

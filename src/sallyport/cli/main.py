@@ -15,6 +15,7 @@ SECTIONS = (
         (
             Entry("demo", "sallyport.cli.demo:demo", "Start the platform with the example app."),
             Entry("up", "sallyport.cli.up:up", "Start a platform."),
+            Entry("doctor", "sallyport.cli.doctor:doctor", "Say how safely this host runs apps."),
             Entry("login", "sallyport.cli.session:login", "Sign in and remember it."),
             Entry("logout", "sallyport.cli.session:logout", "Forget the sign-in."),
             Entry("whoami", "sallyport.cli.session:whoami", "Say who is signed in."),

@@ -12,6 +12,7 @@ import click
 from sallyport.cli.failures import Failed
 from sallyport.cli.lazy import Verb
 from sallyport.cli.terminal import note, say
+from sallyport.cli.trust import tell_of_trust
 from sallyport.settings import BadSetting, Settings, read_settings, variable
 
 
@@ -60,7 +61,7 @@ async def _up(settings: Settings) -> None:
                 async with serving(platform, public, admin) as stop:
                     say(f"Sallyport listens on {settings.address}")
                     say(f"Health and metrics on http://{settings.admin_host}:{port_of(admin)}")
-                    _warn_of_trust(platform.missing_guarantees)
+                    tell_of_trust(platform)
                     if platform.setup_link is not None:
                         say("There is no operator yet. Open this link once to become it:")
                         say(f"  {platform.setup_link}")
@@ -68,13 +69,6 @@ async def _up(settings: Settings) -> None:
                     note("Stopping.")
         except AlreadyRunning as error:
             raise Failed(str(error)) from None
-
-
-def _warn_of_trust(missing: tuple[str, ...]) -> None:
-    if missing:
-        note("Run only apps whose developers you trust. This platform does not yet promise that:")
-        for guarantee in missing:
-            note(f"  {guarantee}")
 
 
 _flags(up)

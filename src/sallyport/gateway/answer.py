@@ -22,6 +22,7 @@ _FAILURES = {
     "worker_lost": Reason.INVOCATION_WORKER_LOST,
     "timeout": Reason.INVOCATION_TIMEOUT,
     "busy": Reason.RUNTIME_BUSY,
+    "no_sandbox": Reason.SANDBOX_MISSING,
 }
 
 _FAILURE_TEXTS = {
@@ -32,6 +33,12 @@ _FAILURE_TEXTS = {
     Reason.INVOCATION_WORKER_LOST: "The process that ran the app's function ended.",
     Reason.INVOCATION_TIMEOUT: "The app's function did not answer within its time limit.",
     Reason.RUNTIME_BUSY: "All workers of this installation are busy.",
+    Reason.SANDBOX_MISSING: "The platform's host has no sandbox to run the app's function in.",
+}
+
+_FIXES = {
+    Reason.RUNTIME_BUSY: "Try again later.",
+    Reason.SANDBOX_MISSING: "Tell the operator: `sallyport doctor` says what is missing.",
 }
 
 _SCOPE_REASONS = (Reason.SCOPE_MISSING, Reason.PRODUCT_SCOPE_MISSING)
@@ -74,9 +81,9 @@ def failure_refused(call: Call, failure: Failure) -> Refused:
     return Refused(
         reason,
         f"{_FAILURE_TEXTS[reason]} Trace id {call.trace_id}.",
-        fix="Try again later."
-        if reason is Reason.RUNTIME_BUSY
-        else "Give the trace id to the app's developer: `sallyport logs --trace` finds it.",
+        fix=_FIXES.get(
+            reason, "Give the trace id to the app's developer: `sallyport logs --trace` finds it."
+        ),
         headers=headers,
         operator=failure.message,
     )

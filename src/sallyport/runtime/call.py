@@ -18,6 +18,7 @@ FailureKind = Literal[
     "worker_lost",
     "import_error",
     "busy",
+    "no_sandbox",
 ]
 
 

@@ -67,6 +67,8 @@ class NodeProcess:
                     descriptors=tuple(end.fileno() for end in far),
                     output=raw,
                     directory=self._directory,
+                    program=(*_command(program, memory_mb), *(str(end.fileno()) for end in far)),
+                    memory_mb=memory_mb,
                 )
             )
         except OSError:

@@ -15,12 +15,14 @@ from sallyport.model.manifest import PYTHON_RUNTIME
 from sallyport.runtime.call import Failure, Image, Invocation, Limits, Outcome, Target
 from sallyport.runtime.crew import Crew
 from sallyport.runtime.logs import InvocationLog, Sink
+from sallyport.runtime.memory import KernelKills
 from sallyport.runtime.node_nursery import NodeNursery
 from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.node_stock import NodeStock
 from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.running import CapabilityHandler
 from sallyport.runtime.sandbox import Driver
+from sallyport.runtime.sandbox.choice import NoSandbox
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.runtime.sandbox_nursery import SandboxNursery
 from sallyport.runtime.worker import Done
@@ -56,6 +58,7 @@ class Pool:
         self.clock = clock
         self.sink = sink
         self.capability_handler = capability_handler
+        self.kernel_kills = KernelKills()
         self.loop = asyncio.get_running_loop()
         self._crews: dict[Target, Crew] = {}
         self._current: dict[str, Crew] = {}
@@ -83,6 +86,11 @@ class Pool:
 
         It may be called before `submit` returns (`busy`), and must not raise.
         """
+        if isinstance(self.driver, NoSandbox):
+            message = f"This host has no sandbox: {self.driver.problem}"
+            InvocationLog(target, call, self.clock, self.sink).report("ERROR", message)
+            done(Failure("no_sandbox", message, 0))
+            return
         crew = self._current.get(target.installation_id)
         if crew is None or (crew.target is not target and crew.target != target):
             if self._closed:
@@ -187,6 +195,7 @@ class Pool:
 
     def _tick(self) -> None:
         now = self.loop.time()
+        self.kernel_kills.look()
         for target, crew in tuple(self._crews.items()):
             current = self._current.get(target.installation_id) is crew
             idle_ms = self.limits.idle_ms
@@ -223,7 +232,10 @@ class Pool:
     def bundles(self) -> frozenset[Path]:
         """The bundles that processes run or are made of."""
         return frozenset(
-            [*(crew.bundle_dir for crew in self._crews), *(i.bundle_dir for i, _ in self._nurseries)]
+            [
+                *(crew.bundle_dir for crew in self._crews),
+                *(i.bundle_dir for i, _ in self._nurseries),
+            ]
         )
 
     async def _end(self, crews: list[Crew], reason: str) -> None:

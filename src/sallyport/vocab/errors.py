@@ -25,6 +25,7 @@ class Reason(Enum):
     PRODUCT_UNKNOWN = ("product_unknown", 404, "No such product on this site")
     APP_NOT_INSTALLED = ("app_not_installed", 404, "The app is not installed here")
     ROUTE_UNKNOWN = ("route_unknown", 404, "The app has no such route")
+    WEB_TRIGGER_UNKNOWN = ("web_trigger_unknown", 404, "There is no such web trigger")
     METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "The route does not take this method")
     TOKEN_MISSING = ("token_missing", 401, "No access token")
     TOKEN_MALFORMED = ("token_malformed", 401, "The Authorization header is not a bearer token")
@@ -60,6 +61,7 @@ class Reason(Enum):
     RESPONSE_TOO_LARGE = ("response_too_large", 500, "Invocation failed")
     INVOCATION_TIMEOUT = ("invocation_timeout", 504, "Invocation failed")
     RUNTIME_BUSY = ("runtime_busy", 503, "The app has no free worker")
+    SANDBOX_MISSING = ("sandbox_missing", 503, "This platform cannot run apps safely")
     FACTS_STALE = ("facts_stale", 503, "The gateway cannot confirm its facts")
 
     # consoles, control API

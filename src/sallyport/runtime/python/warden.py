@@ -25,15 +25,16 @@ from typing import Any, Final, NoReturn
 
 HERE: Final = Path(__file__).resolve().parent
 SANDBOX: Final = HERE.parent / "sandbox"
-_SANDBOX_MODULES: Final = ("kernel", "filter", "enter", "groups")
+_SANDBOX_MODULES: Final = ("kernel", "filter", "enter", "groups", "check")
 
 # What many apps import; in the warden's memory it costs no worker anything.
-PRELOADED: Final = """
-    asyncio base64 collections contextlib copy csv dataclasses datetime decimal email.message enum
-    functools hashlib heapq hmac html http itertools math operator pathlib random re secrets
-    statistics string tempfile textwrap threading time traceback types typing unicodedata
-    urllib.parse uuid zoneinfo
-""".split()
+_MANY_IMPORT: Final = """
+    asyncio base64 collections contextlib copy csv dataclasses datetime decimal email.message
+    enum functools hashlib heapq hmac html http itertools math operator pathlib random re
+    secrets statistics string tempfile textwrap threading time traceback types typing
+    unicodedata urllib.parse uuid zoneinfo
+"""
+PRELOADED: Final = _MANY_IMPORT.split()
 
 
 def load(name: str, path: Path) -> ModuleType:
@@ -65,6 +66,8 @@ def load_runtime(library: Path) -> dict[str, ModuleType]:
 
 
 def main() -> None:
+    # Python itself may have put a locale there.
+    os.environ.clear()
     control = socket.socket(fileno=int(sys.argv[1]))
     confine = load("_sallyport_confine", HERE / "confine.py")
     confine.die_with(int(sys.argv[2]))
@@ -106,9 +109,7 @@ def enter_namespaces(kernel: ModuleType, enter: ModuleType) -> None:
 class Warden:
     """Forks a worker for each order that comes over the control socket."""
 
-    def __init__(
-        self, control: socket.socket, runtime: dict[str, ModuleType], groups: Any
-    ) -> None:
+    def __init__(self, control: socket.socket, runtime: dict[str, ModuleType], groups: Any) -> None:
         self._control = control
         self._runtime = runtime
         self._frames: Any = runtime["frames"]
@@ -169,6 +170,11 @@ class Warden:
             os.close(fds[0])
             environment = {"PATH": "/usr/bin:/bin", "HOME": enter.SCRATCH, "TMPDIR": enter.SCRATCH}
             os.execve(order["command"][0], order["command"], environment)
+        if order.get("check"):
+            found = [*self._runtime["check"].what_holds(), *self._groups.places]
+            hello = self._frames.encode(self._frames.HELLO, 0)
+            os.write(fds[0], hello + json.dumps(found).encode())
+            os._exit(0)
         self._seed()
         worker: Any = self._runtime["worker"]
         worker.begin_in_sandbox(fds, self._runtime["zygote"], PRELOADED)

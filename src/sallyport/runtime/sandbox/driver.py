@@ -31,9 +31,10 @@ class Guarantee(StrEnum):
     NO_NETWORK = "there is no network but the capability socket"
     SYSTEM_CALL_FILTER = "system calls are filtered"
     PROCESS_LIMIT = "the number of processes and threads is limited"
+    GROUP_LIMITS = "memory, processes and processor time of all of a worker are limited together"
 
 
-UNTRUSTED_CODE_NEEDS = frozenset(Guarantee)
+UNTRUSTED_CODE_NEEDS = frozenset(Guarantee) - {Guarantee.GROUP_LIMITS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ class Driver(Protocol):
 
     def start(self, launch: Launch) -> Process: ...
 
+    def close(self) -> None:
+        """End what the driver itself keeps running."""
+        ...
+
 
 def fit_for_untrusted_code(driver: Driver) -> bool:
     """Whether code of people whom the operator does not trust may be run with this driver."""
@@ -93,7 +98,11 @@ def fit_for_untrusted_code(driver: Driver) -> bool:
 
 def missing_guarantees(driver: Driver) -> tuple[str, ...]:
     """What untrusted code would need and this driver does not give, as sentences for operators."""
-    return tuple(each.value for each in Guarantee if each not in driver.guarantees)
+    return tuple(
+        each.value
+        for each in Guarantee
+        if each in UNTRUSTED_CODE_NEEDS and each not in driver.guarantees
+    )
 
 
 class PlainDriver:
@@ -125,3 +134,6 @@ class PlainDriver:
             pass_fds=launch.descriptors,
             start_new_session=True,
         )
+
+    def close(self) -> None:
+        """There is nothing."""

@@ -23,7 +23,7 @@ else:
 
 HOST: Final = "/host"
 APP: Final = "/app"
-SCRATCH: Final = "/tmp"  # noqa: S108 - of the sandbox, not of the host
+SCRATCH: Final = "/tmp"
 INSIDE: Final = 1000
 
 _MEGABYTE: Final = 1024 * 1024

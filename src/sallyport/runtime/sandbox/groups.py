@@ -37,9 +37,15 @@ class Groups:
             with contextlib.suppress(FileExistsError):
                 folder.mkdir()
             for file, value in {
-                "memory": (("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)),
+                "memory": (
+                    ("memory.limit_in_bytes", memory),
+                    ("memory.memsw.limit_in_bytes", memory),
+                ),
                 "pids": (("pids.max", str(processes)),),
-                "cpu": (("cpu.cfs_period_us", str(_PERIOD_US)), ("cpu.cfs_quota_us", str(_PERIOD_US))),
+                "cpu": (
+                    ("cpu.cfs_period_us", str(_PERIOD_US)),
+                    ("cpu.cfs_quota_us", str(_PERIOD_US)),
+                ),
                 "unified": (
                     ("memory.max", memory),
                     ("memory.swap.max", "0"),

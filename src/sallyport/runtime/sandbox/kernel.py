@@ -107,9 +107,7 @@ def unmount(target: str) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     """Make `new` the root; what was the root appears at `old`."""
-    _check(
-        _libc.syscall(_PIVOT_ROOT[platform.machine()], new.encode(), old.encode()), "pivot_root"
-    )
+    _check(_libc.syscall(_PIVOT_ROOT[platform.machine()], new.encode(), old.encode()), "pivot_root")
 
 
 def set_host_name(name: bytes) -> None:

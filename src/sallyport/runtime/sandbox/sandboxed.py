@@ -31,7 +31,8 @@ _HELLO_S: Final = 10.0
 # Numbers that no distribution and no container manager gives out.
 _FIRST_UID: Final = 1_900_000_000
 _UIDS: Final = 1_000_000
-_LIKE_ANY_PROGRAM: Final = 512
+_LEAST_UIDS: Final = 512
+_CHECK_MB: Final = 64
 
 
 class _Order(msgspec.Struct, omit_defaults=True):
@@ -42,6 +43,7 @@ class _Order(msgspec.Struct, omit_defaults=True):
     uid: int | None
     command: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     descriptors: tuple[int, ...] = ()
+    check: bool = False
 
 
 class SandboxDriver:
@@ -79,20 +81,22 @@ class SandboxDriver:
         """Start a program. Waits until it is in its sandbox. Raises `OSError`."""
         if not launch.program:
             raise OSError(0, "only programs and Python workers can be started in a sandbox")
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.settimeout(_HELLO_S)
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            order = self._order(None, launch.memory_mb)
-            order.command = launch.program
-            order.descriptors = launch.descriptors
-            self._send(order, [theirs.fileno(), *launch.descriptors, launch.output])
-            theirs.close()
-            try:
-                pid, pidfd = read_hello(ours)
-            except NoHello as reason:
-                raise OSError(0, str(reason)) from None
+        order = self._order(None, launch.memory_mb)
+        order.command = launch.program
+        order.descriptors = launch.descriptors
+        pid, pidfd, _ = self._run(order, [*launch.descriptors, launch.output])
         return Sandboxed(pid, pidfd)
+
+    def check(self) -> list[str]:
+        """What a process in a sandbox sees kept: names of guarantees, and of control groups.
+
+        Raises `OSError` where no sandbox can be made.
+        """
+        order = self._order(None, _CHECK_MB)
+        order.check = True
+        _, pidfd, found = self._run(order, [])
+        os.close(pidfd)
+        return msgspec.json.decode(found, type=list[str])
 
     def open(self) -> None:
         """Start the warden now, so that the first call need not wait. Raises `OSError`."""
@@ -110,6 +114,20 @@ class SandboxDriver:
         if self._uids:
             uid = self._uids[next(self._numbers) % len(self._uids)]
         return _Order(bundle, memory_mb, PROCESSES, SCRATCH_MB, uid)
+
+    def _run(self, order: _Order, descriptors: list[int]) -> tuple[int, int, bytes]:
+        """Start a process and wait for its hello: its pid, a pidfd of it, what else it says."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.settimeout(_HELLO_S)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            self._send(order, [theirs.fileno(), *descriptors])
+            theirs.close()
+            try:
+                pid, pidfd = read_hello(ours)
+            except NoHello:
+                raise OSError(0, "the sandbox could not be entered" + _rest(ours)) from None
+            return pid, pidfd, b"" if order.command else ours.recv(65536)
 
     def _send(self, order: _Order, descriptors: list[int]) -> None:
         data = frames.encode(frames.FORK, 0, msgspec.json.encode(order))
@@ -218,9 +236,9 @@ def usable_uids() -> range:
         inside, _, count = (int(each) for each in line.split())
         if inside <= _FIRST_UID and inside + count >= _FIRST_UID + _UIDS:
             return range(_FIRST_UID, _FIRST_UID + _UIDS)
-        if count > _LIKE_ANY_PROGRAM:
+        if count > _LEAST_UIDS:
             # A container with a share of the host's users: those at its end are the least used.
-            return range(inside + count - _LIKE_ANY_PROGRAM, inside + count - 2)
+            return range(inside + count - _LEAST_UIDS, inside + count - 2)
     return range(0)
 
 
@@ -230,6 +248,12 @@ def _library() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent
+
+
+def _rest(sock: socket.socket) -> str:
+    """What follows the start that was taken for a hello: from its colon on."""
+    text = sock.recv(4096).decode("utf-8", "replace")
+    return text[text.find(":") :] if ":" in text else ""
 
 
 def _last_line(text: bytes) -> str:
