@@ -6,9 +6,11 @@ import asyncio
 import base64
 import io
 import json
+import re
 import uuid
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -105,7 +107,7 @@ def deploy_app(
 
     `parts` are further parts of the manifest, such as `permissions`.
     """
-    developer, admin = demo.person("developer"), demo.person("admin")
+    developer = demo.person("developer")
     app = _json(developer.api("POST", "/apps", json={"name": f"Test {uuid.uuid4().hex[:8]}"}))
     environment = f"/apps/{app['app_id']}/environments/development"
     scopes = sorted({scope for route in routes for scope in route["scopes"]})
@@ -117,13 +119,30 @@ def deploy_app(
         )
     )
     redeploy(developer, app, routes, functions, source, **parts)
+    return connected(demo, app["app_id"], scopes)
+
+
+def deploy_folder(demo: Demo, folder: Path, scopes: list[str]) -> DeployedApp:
+    """As `deploy_app`, for the app in a folder, by the commands that its developer runs."""
+    developer = demo.person("developer")
+    developer.cli("register", f"Test {uuid.uuid4().hex[:8]}", cwd=folder)
+    developer.cli("custom-scopes", "create", cwd=folder)
+    developer.cli("deploy", cwd=folder)
+    registered = re.search(r"app/([0-9a-f-]{36})", (folder / "manifest.yml").read_text())
+    assert registered is not None
+    return connected(demo, registered[1], scopes)
+
+
+def connected(demo: Demo, app_id: str, scopes: list[str]) -> DeployedApp:
+    """A deployed app, installed on the demo's site, switched on, with an integration and tokens."""
+    developer, admin = demo.person("developer"), demo.person("admin")
     site = demo.facts["cloud_id"]
     installed = _json(
         admin.api(
             "POST",
             "/installations",
             json={
-                "app_id": app["app_id"],
+                "app_id": app_id,
                 "environment": "development",
                 "site": site,
                 "product": "jira",
@@ -139,7 +158,7 @@ def deploy_app(
                 "redirect_uris": [REDIRECT_URI],
                 "link": {
                     "site": site,
-                    "app_id": app["app_id"],
+                    "app_id": app_id,
                     "environment": "development",
                     "scopes": scopes,
                     "product_scopes": ["read:forge-app:jira"],
@@ -149,7 +168,7 @@ def deploy_app(
     )
     made = DeployedApp(
         demo=demo,
-        app_id=app["app_id"],
+        app_id=app_id,
         environment_id=integration["links"][0]["environment_id"],
         installation_id=installed["installation_id"],
         client_id=integration["client_id"],

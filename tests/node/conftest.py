@@ -1,0 +1,91 @@
+"""A pool with a real Node for each test; npm packages, installed once for each lock file."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from node_world import Play, Scenario, World
+
+from sallyport.model.decision import LogLine
+from sallyport.runtime.call import Limits
+from sallyport.runtime.node_program import NodeProgram, NoNode, find_node
+from sallyport.runtime.pool import Pool
+from sallyport.runtime.running import CapabilityAnswer, CapabilityHandler, RunningCall
+from sallyport.runtime.sandbox import PlainDriver
+from sallyport.vocab.clock import SystemClock
+
+APPS = Path(__file__).parent / "apps"
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "node"
+
+
+@pytest.fixture(scope="session")
+def node() -> NodeProgram:
+    try:
+        return find_node("")
+    except NoNode as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def packages(node: NodeProgram) -> Path:
+    """A folder with the packages of `apps/package-lock.json` in `node_modules`."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("There is no npm on this machine to install @forge/api and @forge/kvs with.")
+    lock = (APPS / "package-lock.json").read_bytes()
+    folder = CACHE / hashlib.sha256(lock).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            for name in ("package.json", "package-lock.json"):
+                shutil.copyfile(APPS / name, folder / name)
+            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
+            assert done.returncode == 0, f"npm ci failed:\n{done.stderr}"
+            (folder / "ready").touch()
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    return folder
+
+
+async def no_capability(_running: RunningCall, _payload: bytes) -> CapabilityAnswer:
+    return b'{"status":404,"headers":[]}', b'{"code":"NOT_SUPPORTED","message":"none here"}'
+
+
+@pytest.fixture
+def play(tmp_path: Path, node: NodeProgram) -> Play:
+    """Runs an async scenario in a world of its own: `play(scenario, queue_ms=50)`."""
+
+    def run(
+        scenario: Scenario, capability_handler: CapabilityHandler = no_capability, **limits: int
+    ) -> None:
+        async def go() -> None:
+            faults: list[dict[str, Any]] = []
+            asyncio.get_running_loop().set_exception_handler(
+                lambda _loop, fault: faults.append(fault)
+            )
+            lines: list[LogLine] = []
+            pool = Pool(
+                PlainDriver(),
+                Limits(**{"warm_node_workers": 1, **limits}),
+                SystemClock(),
+                lines.append,
+                capability_handler,
+                node,
+            )
+            try:
+                await scenario(World(pool, tmp_path, lines))
+            finally:
+                await pool.close()
+            assert faults == []
+
+        asyncio.run(go())
+
+    return run
