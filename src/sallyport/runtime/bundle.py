@@ -13,6 +13,8 @@ import contextlib
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -29,6 +31,9 @@ LARGEST: Final = 25 * 1024 * 1024
 MOST_FILES: Final = 5_000
 APP: Final = Bounds(LARGEST, MOST_FILES)
 
+_COMPILE: Final = Path(__file__).parent / "python" / "compile.py"
+_COMPILE_S: Final = 60
+_COMPILE_MEMORY: Final = 1024 * 1024 * 1024
 _DIGEST_LENGTH = 64
 # A bundle is stored before its version has a row; and a crash may leave a folder half unpacked.
 _GRACE_S: Final = 3_600.0
@@ -69,6 +74,7 @@ def store_bundle(directory: Path, data: bytes, wheels: Sequence[Wheel] = ()) -> 
                 unpack_file(opened, info, folder / name, APP)
         if wheels:
             unpack_wheels(wheels, folder / PACKAGES)
+        _compile([path for path in (folder / "src", folder / PACKAGES) if path.is_dir()])
         _seal(folder)
         try:
             folder.rename(target)
@@ -145,9 +151,31 @@ def _digest(data: bytes, wheels: Sequence[Wheel]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _compile(folders: list[Path]) -> None:
+    """Keep compiled code beside the source; within bounds, and if not, then not."""
+    if not any(next(folder.rglob("*.py"), None) for folder in folders):
+        return
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+        subprocess.run(
+            [
+                *(sys.executable, "-I", "-S", str(_COMPILE)),
+                *(str(_COMPILE_S), str(_COMPILE_MEMORY)),
+                *map(str, folders),
+            ],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=2 * _COMPILE_S,
+        )
+
+
 def _seal(folder: Path) -> None:
     """Make every folder of the bundle durable and read-only, the innermost first."""
-    for path, _, _ in os.walk(folder, topdown=False):
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            if name.endswith(".pyc"):
+                os.chmod(os.path.join(path, name), 0o444)
         _sync(Path(path))
         os.chmod(path, 0o555)
 

@@ -32,6 +32,38 @@ def is_over(pid: int, memory_mb: int) -> bool:
     return held_by(pid) > (memory_mb + BASE_MB) * MEGABYTE
 
 
+def kernel_kills() -> int:
+    """How many processes of this host the kernel has killed for want of memory since its start.
+
+    Those that a control group's limit killed are among them. 0 where the kernel does not say.
+    """
+    try:
+        text = Path("/proc/vmstat").read_text()
+    except OSError:
+        return 0
+    _, found, rest = text.partition("\noom_kill ")
+    return int(rest.split(None, 1)[0]) if found else 0
+
+
+class KernelKills:
+    """Tells whether the kernel has killed for memory lately, for a worker that just ended.
+
+    The kernel does not tell us which process it was, so a worker that dies of itself in the second
+    in which another is killed for memory is taken for one too.
+    """
+
+    def __init__(self) -> None:
+        self._before = kernel_kills()
+
+    def look(self) -> None:
+        """Kills up to now are no longer lately; to be called every second."""
+        self._before = kernel_kills()
+
+    @property
+    def lately(self) -> bool:
+        return kernel_kills() > self._before
+
+
 def _private(pid: int) -> int:
     try:
         _size, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()

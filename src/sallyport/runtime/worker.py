@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -20,7 +21,7 @@ from sallyport.runtime.frames import Frame
 from sallyport.runtime.hello import NoHello, read_hello
 from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
-from sallyport.runtime.memory import is_over
+from sallyport.runtime.memory import KernelKills, is_over
 from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.result import Checked, check_failure, check_result
@@ -55,6 +56,7 @@ class Surroundings(Protocol):
     clock: Clock
     sink: Sink
     capability_handler: CapabilityHandler
+    kernel_kills: KernelKills
 
 
 class Worker:
@@ -300,6 +302,9 @@ class Worker:
                 message = f"The worker was ended: {self._end_reason}"
             self._verdict = Failure("worker_lost", message, self._elapsed_us()), message
         failure, text = self._verdict
+        if failure.kind == "worker_lost" and self._pool.kernel_kills.lately:
+            count_reached("memory")
+            failure, text = replace(failure, kind="out_of_memory"), OUT_OF_MEMORY
         if self._log is not None:
             self._log.report("ERROR", text)
         done(failure)
