@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import stat
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -54,7 +56,7 @@ def test_what_is_packed_is_stored_read_only(app: Path, tmp_path: Path) -> None:
     data = pack(app)
     digest = store_bundle(bundles, data)
     folder = bundle_path(bundles, digest)
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*[yl]"))
     assert found == ["manifest.yml", "src/api/people.py", "src/index.py"]
     assert (folder / "src" / "index.py").read_text() == "x = 1\n"
     for path in (folder, *folder.rglob("*")):
@@ -176,3 +178,21 @@ def test_any_bytes_are_stored_or_refused(
         folder = bundle_path(directory, digest).resolve()
         assert all(folder in path.resolve().parents for path in folder.rglob("*"))
     assert all(not path.name.startswith(".") for path in directory.iterdir())
+
+
+def test_python_files_are_kept_compiled_and_those_that_cannot_be_are_kept_as_they_are(
+    tmp_path: Path,
+) -> None:
+    marker = tmp_path / "marker"
+    data = archive(
+        ("src/good.py", f"open({str(marker)!r}, 'w')\n".encode()),
+        ("src/bad.py", b"def (:\n"),
+        ("src/deep.py", b"(" * 100_000),
+        ("src/__pycache__/good.cpython-311.pyc", b"not what the source says"),
+    )
+    folder = bundle_path(tmp_path / "bundles", store_bundle(tmp_path / "bundles", data))
+    (compiled,) = (folder / "src" / "__pycache__").glob(f"good.{sys.implementation.cache_tag}.pyc")
+    assert compiled.read_bytes()[:4] == importlib.util.MAGIC_NUMBER
+    assert stat.S_IMODE(compiled.stat().st_mode) == 0o444
+    assert (folder / "src" / "bad.py").read_bytes() == b"def (:\n"
+    assert not marker.exists()

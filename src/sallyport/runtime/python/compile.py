@@ -2,7 +2,7 @@
 
 Started as `python -I -S compile.py <seconds> <memory in bytes> <folder>...`. A file that cannot be
 compiled is left as it is: its import says what is wrong. What it writes is good without a look at
-the source, which never changes.
+the source, which never changes; what the upload may have brought in its place is overwritten.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main() -> None:
             folder,
             maxlevels=32,
             quiet=2,
+            force=True,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
 
