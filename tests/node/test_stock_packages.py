@@ -257,7 +257,7 @@ def test_the_key_value_store(with_platform: Any, stock: Bundled) -> None:
                 "after": {"text": "hello"},
                 "secret": "s3cret",
                 "keys": ["greeting", "greeting:2"],
-                "problem": ["ForgeKvsAPIError", "MAX_SIZE"],
+                "problem": ["ForgeKvsError", "MAX_SIZE"],
             }
         # What one installation keeps, the other has not.
         found = await ask(world, stock, "store", INSTALLATIONS[0])
