@@ -31,9 +31,11 @@ from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.record import Recorder
+from sallyport.gateway.schedule import Scheduler
 from sallyport.gateway.sources import make_sources
 from sallyport.gateway.steps import Policy, TokenVerifier
 from sallyport.gateway.tenant import tenant_route
+from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import LogLine
 from sallyport.oauth import OAuth, build_routes
@@ -54,6 +56,7 @@ from sallyport.runtime.sandbox.choice import (
 )
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.settings import Settings
+from sallyport.store.appdata import purge_expired
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store, open_store
 from sallyport.store.migrations import migrate
@@ -71,6 +74,7 @@ from sallyport.web.pages import build_pages
 PURGE_EVERY_S = 60
 COLLECT_EVERY_S = 3_600
 PURGE_BATCH = 2_000
+PURGE_ITEMS = 200
 
 _log = logging.getLogger(__name__)
 
@@ -143,6 +147,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
                 "product": ProductApis(store, keys, settings.address, upstreams),
                 "fetch": Fetch(outside),
             },
+            most_bytes=settings.app_data_mb * 1024 * 1024,
         ).handle,
         node,
     )
@@ -162,15 +167,27 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         forge_compatible=settings.compat == "forge",
     )
     gateway = Gateway(facts, policy, pool.invoke, recorder, store.clock)
+    web_triggers = WebTriggers(
+        store,
+        facts,
+        policy,
+        pool.invoke,
+        recorder,
+        calls_per_minute=settings.web_trigger_calls_per_minute,
+    )
+    scheduler = Scheduler(
+        store, facts, policy.sources, pool.invoke, at_once=settings.scheduled_runs_at_once
+    )
     logs.start()
     recorder.start()
+    scheduler.start()
     purging = asyncio.create_task(_purge(store, settings), name="purge")
     collecting = asyncio.create_task(_collect(store, bundles, pool), name="collect bundles")
     try:
         yield Platform(
             settings=settings,
             services=services,
-            asgi=_public(services, gateway, facts, policy, keys, settings),
+            asgi=_public(services, gateway, web_triggers, facts, policy, keys, settings),
             admin=_admin(store, facts, recorder, logs, pool),
             setup_link=await ensure_setup_link(services),
             trust=trust_in(driver),
@@ -179,7 +196,9 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         purging.cancel()
         collecting.cancel()
         await asyncio.gather(purging, collecting, return_exceptions=True)
+        await scheduler.close()
         await pool.close()
+        await scheduler.settle()
         driver.close()
         await upstreams.close()
         await outside.close()
@@ -228,6 +247,7 @@ def _verifier(store: Store, keys: Keys, issuer: str) -> TokenVerifier:
 def _public(
     services: Services,
     gateway: Gateway,
+    web_triggers: WebTriggers,
     facts: Facts,
     policy: Policy,
     keys: Keys,
@@ -248,6 +268,8 @@ def _public(
     async def public(scope: Scope, receive: Receive, send: Send) -> None:
         if gateway.handles(scope):
             await gateway(scope, receive, send)
+        elif web_triggers.handles(scope):
+            await web_triggers(scope, receive, send)
         else:
             await site(scope, receive, send)
 
@@ -291,6 +313,10 @@ async def _purge(store: Store, settings: Settings) -> None:
     while True:
         await asyncio.sleep(PURGE_EVERY_S)
         try:
+            ended = PURGE_ITEMS
+            while ended == PURGE_ITEMS:
+                ended = await store.write(purge_expired, batch=PURGE_ITEMS)
+                metrics.KVS_EXPIRED.inc(ended)
             before = store.clock.now() - settings.retention_days * DAY
             gone = 1
             while gone:

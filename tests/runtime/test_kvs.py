@@ -111,10 +111,13 @@ def run(request):
     for key, age, city in (("a", 30, "Oslo"), ("b", 9, "Rome"), ("c", 100, "Oslo")):
         people.set(key, {"age": age, "city": city})
     assert [e.key for e in people.query("by-age")] == ["b", "a", "c"]
-    assert [e.key for e in people.query("by-age", where=kvs.at_least(30), descending=True)] == ["c", "a"]
-    found = people.query("by-age", filters={"city": kvs.equal_to("Oslo"), "age": kvs.less_than(50)})
+    old = people.query("by-age", where=kvs.at_least(30), descending=True)
+    assert [e.key for e in old] == ["c", "a"]
+    both = {"city": kvs.equal_to("Oslo"), "age": kvs.less_than(50)}
+    found = people.query("by-age", filters=both)
     assert [e.value for e in found] == [{"age": 30, "city": "Oslo"}]
-    some = people.query("by-age", filters={"city": kvs.begins_with("R"), "age": kvs.between(99, 100)}, match="any")
+    either = {"city": kvs.begins_with("R"), "age": kvs.between(99, 100)}
+    some = people.query("by-age", filters=either, match="any")
     assert [e.key for e in some] == ["b", "c"]
     assert [e.key for e in people.all(limit=1)] == ["a", "b", "c"]
 
@@ -147,8 +150,8 @@ async def run_async(request):
         t.set("n", 1)
     await kvs.batch.aset({"m": 2})
     page = await people.aquery("by-age", limit=1)
-    body = [await kvs.secret.aget("s"), page.entries[0].key, await kvs.aget("n"), await kvs.aget("m")]
-    return {"statusCode": 200, "body": body}
+    secret, n, m = await kvs.secret.aget("s"), await kvs.aget("n"), await kvs.aget("m")
+    return {"statusCode": 200, "body": [secret, page.entries[0].key, n, m]}
 """
 
 

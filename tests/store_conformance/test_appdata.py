@@ -37,6 +37,7 @@ PLENTY = 1_000_000
 INDEX = "1" * 64
 PART = "2" * 64
 SPACE = "entity:note"
+EVERYTHING = Span()
 
 
 async def two_installations(store: Store) -> tuple[str, str]:
@@ -58,7 +59,7 @@ async def got(store: Store, here: str, key: str, space: str = PLAIN) -> KvItem |
     return await store.read(appdata.item_by_key, here, space, key)
 
 
-async def page(store: Store, here: str, span: Span = Span(), **asked: Any) -> KvPage:
+async def page(store: Store, here: str, span: Span = EVERYTHING, **asked: Any) -> KvPage:
     return await store.read(
         appindex.items_by_range,
         here,
@@ -415,7 +416,7 @@ def test_an_index_is_filled_from_what_is_there_and_never_misses_a_write(
             "n2",
             "n3",
             "n4",
-            *"k3 k2 k1 k0".split(),
+            *("k3", "k2", "k1", "k0"),
         ]
         without, _ = await deploy(world)
         await write(store, here, Put(SPACE, "k0", '"1"'), schema=Schema(without.id, {SPACE: []}))

@@ -27,11 +27,20 @@ Capability = Callable[[RunningCall, Ask], Awaitable[Reply]]
 class Capabilities:
     """Answers the capability requests of every worker; `more` are capabilities besides the store.
 
+    `most_bytes` is what one installation may keep in the store.
+
     docs/reference/capabilities.md describes requests and replies.
     """
 
-    def __init__(self, store: Store, more: Mapping[str, Capability] = {}) -> None:
+    def __init__(
+        self,
+        store: Store,
+        more: Mapping[str, Capability] = {},
+        *,
+        most_bytes: int = kvs.DEFAULT_QUOTA,
+    ) -> None:
         self._store = store
+        self._most_bytes = most_bytes
         self._capabilities: dict[str, Capability] = {"kvs": self._kvs, **more}
 
     async def handle(self, running: RunningCall, payload: bytes) -> CapabilityAnswer:
@@ -68,4 +77,7 @@ class Capabilities:
     async def _kvs(self, running: RunningCall, ask: Ask) -> Reply:
         if ask.method != "POST":
             raise CapabilityRefused(405, "NOT_SUPPORTED", "The store is asked with POST")
-        return json_reply(await kvs.serve(self._store, running.installation_id, ask.path, ask.body))
+        answer = await kvs.serve(
+            self._store, running.installation_id, ask.path, ask.body, quota=self._most_bytes
+        )
+        return json_reply(answer)

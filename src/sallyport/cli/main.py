@@ -49,6 +49,11 @@ SECTIONS = (
             Entry(
                 "variables", "sallyport.cli.variables:variables", "Variables that functions read."
             ),
+            Entry(
+                "webtrigger",
+                "sallyport.cli.webtrigger:webtrigger",
+                "URLs that run a function for whoever knows them.",
+            ),
             Entry("logs", "sallyport.cli.logs:logs", "What the app's functions wrote."),
         ),
     ),

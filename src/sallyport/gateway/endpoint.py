@@ -55,7 +55,7 @@ class Gateway:
             reply = await self._answer(call, receive, started)
         except ClientGone:
             return
-        await _send(send, reply)
+        await send_reply(send, reply)
 
     async def _answer(self, call: Call, receive: Receive, started: int) -> answer.Reply:
         try:
@@ -186,7 +186,8 @@ def _elapsed_us(started: int) -> int:
     return (time.perf_counter_ns() - started) // 1000
 
 
-async def _send(send: Send, reply: answer.Reply) -> None:
+async def send_reply(send: Send, reply: answer.Reply) -> None:
+    """Send a whole response over ASGI."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     if reply.status not in (204, 205, 304):
         headers.append((b"content-length", str(len(reply.body)).encode()))

@@ -40,8 +40,13 @@ _HOP_BY_HOP = frozenset(
 _DROPPED = _CREDENTIALS | _ROUTING | _HOP_BY_HOP
 
 
-def function_headers(headers: Iterable[tuple[str, str]], account_id: str) -> dict[str, list[str]]:
-    """The request headers that the function gets: name in lower case -> values."""
+def function_headers(
+    headers: Iterable[tuple[str, str]], account_id: str | None
+) -> dict[str, list[str]]:
+    """The request headers that the function gets: name in lower case -> values.
+
+    `account_id` is None where nobody signed in.
+    """
     headers = tuple(headers)
     nominated = {
         token.strip().lower()
@@ -61,5 +66,6 @@ def function_headers(headers: Iterable[tuple[str, str]], account_id: str) -> dic
         ):
             continue
         kept.setdefault(name, []).append(value)
-    kept[ACCOUNT_HEADER] = [account_id]
+    if account_id is not None:
+        kept[ACCOUNT_HEADER] = [account_id]
     return kept

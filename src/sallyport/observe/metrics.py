@@ -62,6 +62,24 @@ LIMITS_REACHED = Counter(
     registry=registry,
 )
 
+WEB_TRIGGER_CALLS = Counter(
+    "sallyport_web_trigger_calls_total",
+    "Calls of web triggers, by status class.",
+    ("status",),
+    registry=registry,
+)
+SCHEDULED_RUNS = Counter(
+    "sallyport_scheduled_runs_total",
+    "Runs of scheduled triggers, by how they ended.",
+    ("outcome",),
+    registry=registry,
+)
+KVS_EXPIRED = Counter(
+    "sallyport_kvs_expired_total",
+    "Values of apps that were deleted because their time to live had ended.",
+    registry=registry,
+)
+
 
 def exposition() -> bytes:
     """All metrics in the Prometheus text format."""

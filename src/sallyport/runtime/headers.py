@@ -32,6 +32,8 @@ REFUSED: Final = frozenset(
         "upgrade",
     }
 )
+# How a worker tells which of its static outputs a web trigger chose.
+OUTPUT_KEY: Final = "x-sallyport-output"
 BODILESS: Final = frozenset({204, 205, 304})
 
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,256}", re.ASCII)

@@ -40,6 +40,8 @@ class Event(StrEnum):
     APP_INSTALLED = "installation:created"
     APP_UPGRADED = "installation:upgraded"
     APP_UNINSTALLED = "installation:deleted"
+    WEB_TRIGGER_CREATED = "web-trigger:created"
+    WEB_TRIGGER_DELETED = "web-trigger:deleted"
     REST_APIS_ENABLED = "rest-apis:enabled"
     REST_APIS_DISABLED = "rest-apis:disabled"
     INTEGRATION_CREATED = "integration:created"

@@ -22,6 +22,7 @@ AUTHORIZATION_CODE = "spac"
 API_TOKEN = "spat"
 SESSION = "spss"
 SETUP_LINK = "spsu"
+WEB_TRIGGER = "spwt"
 
 APP_ARI_PREFIX = "ari:cloud:ecosystem::app/"
 

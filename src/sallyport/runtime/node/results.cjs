@@ -4,7 +4,13 @@
 
 class BadResult extends Error {}
 
-function convert(result, rules) {
+// A web trigger may name one of its static outputs; what a scheduled trigger returns goes nowhere.
+function convert(result, rules, moduleType) {
+  if (moduleType === 'scheduledTrigger') return [{ status: 204, headers: [] }, Buffer.alloc(0)];
+  if (moduleType === 'webtrigger' && typeof result?.outputKey === 'string' && result.statusCode === undefined) {
+    const key = encodeURIComponent(result.outputKey.slice(0, 255));
+    return [{ status: 204, headers: [['x-sallyport-output', key]] }, Buffer.alloc(0)];
+  }
   if (typeof result !== 'object' || result === null || Array.isArray(result)) {
     throw new BadResult(`the handler returned ${kind(result)}; return an object with 'statusCode'`);
   }

@@ -52,7 +52,7 @@ class Worker {
       const [call, body] = frames.split(payload);
       const result = await this._invoke(call, body);
       if (this._running !== id) return;
-      const [header, content] = convert(result, this._rules);
+      const [header, content] = convert(result, this._rules, call.context?.moduleType);
       this._settle(frames.RESULT, header, content);
     } catch (error) {
       if (this._running === id) this._settle(frames.FAILURE, failure(error));

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from sallyport_app import Context, Request, _platform
 
@@ -179,7 +180,7 @@ class Worker:
         header, body = frames.split(payload)
         call = json.loads(header)
         try:
-            answer, content = convert(self._invoke(call, body))
+            answer, content = convert(self._invoke(call, body), call["context"].get("moduleType"))
         except TooLarge as error:
             self._fail(id, "too_large", str(error), None)
         except BadResult as error:
@@ -346,11 +347,18 @@ def arity(handler: Callable[..., Any]) -> int:
     return 1 if len(positional) == 1 else 2
 
 
-def convert(result: Any) -> tuple[dict[str, Any], bytes]:
+def convert(result: Any, module_type: str | None = None) -> tuple[dict[str, Any], bytes]:
     """A handler's result as status and headers, and body bytes. Raises `BadResult`.
 
-    The shape is contract section (e.5); members other than these three are ignored.
+    The shape is contract section (e.5); members other than these three are ignored. A web trigger
+    may name one of its static outputs instead; what a scheduled trigger returns goes nowhere.
     """
+    if module_type == "scheduledTrigger":
+        return {"status": 204, "headers": []}, b""
+    if module_type == "webtrigger" and isinstance(result, Mapping) and "statusCode" not in result:
+        key = result.get("outputKey")
+        if isinstance(key, str) and len(key) <= 255:
+            return {"status": 204, "headers": [(headers.OUTPUT_KEY, quote(key))]}, b""
     if not isinstance(result, Mapping):
         raise BadResult(
             f"the handler returned {type(result).__name__}; return a dict with 'statusCode'"

@@ -22,6 +22,7 @@ from sallyport.web.api import (
     operator,
     setup,
     sites,
+    triggers,
 )
 from sallyport.web.api.body_limit import BodyLimit
 from sallyport.web.api.edges import Edges
@@ -36,6 +37,7 @@ ROUTERS = (
     environments.router,
     deployments.router,
     installations.router,
+    triggers.router,
     admin.router,
     integrations.router,
     grants.router,
