@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from node_world import Play, Scenario, World
 
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Limits
+from sallyport.runtime.node_process import SCRIPTS
 from sallyport.runtime.node_program import NodeProgram, NoNode, find_node
 from sallyport.runtime.pool import Pool
 from sallyport.runtime.running import CapabilityAnswer, CapabilityHandler, RunningCall
-from sallyport.runtime.sandbox import PlainDriver
+from sallyport.runtime.sandbox import Driver, PlainDriver
+from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.vocab.clock import SystemClock
 
 APPS = Path(__file__).parent / "apps"
@@ -62,7 +65,22 @@ async def no_capability(_running: RunningCall, _payload: bytes) -> CapabilityAns
 @pytest.fixture
 def play(tmp_path: Path, node: NodeProgram) -> Play:
     """Runs an async scenario in a world of its own: `play(scenario, queue_ms=50)`."""
+    return _player(tmp_path, node, PlainDriver())
 
+
+@pytest.fixture
+def play_in_sandbox(tmp_path: Path, node: NodeProgram) -> Iterator[Play]:
+    """As `play`, with every process in a sandbox."""
+    driver = SandboxDriver((node.path, SCRIPTS))
+    try:
+        driver.check()
+    except OSError as error:
+        pytest.skip(f"This host has no sandbox: {error.strerror or error}")
+    yield _player(tmp_path, node, driver)
+    driver.close()
+
+
+def _player(folder: Path, node: NodeProgram, driver: Driver) -> Play:
     def run(
         scenario: Scenario, capability_handler: CapabilityHandler = no_capability, **limits: int
     ) -> None:
@@ -73,7 +91,7 @@ def play(tmp_path: Path, node: NodeProgram) -> Play:
             )
             lines: list[LogLine] = []
             pool = Pool(
-                PlainDriver(),
+                driver,
                 Limits(**{"warm_node_workers": 1, **limits}),
                 SystemClock(),
                 lines.append,
@@ -81,7 +99,7 @@ def play(tmp_path: Path, node: NodeProgram) -> Play:
                 node,
             )
             try:
-                await scenario(World(pool, tmp_path, lines))
+                await scenario(World(pool, folder, lines))
             finally:
                 await pool.close()
             assert faults == []

@@ -22,7 +22,8 @@ class NoHello(Exception):
 class Ends:
     """The platform's ends: the call socket, the capability socket, the pipe of raw output.
 
-    `ending` is called before the worker is killed, `gone` once nothing of it is left.
+    `ending` is called before the worker is killed, `gone` once nothing of it is left. `heap_full`
+    is what its language says on the raw output when it ends for want of memory, if it says it.
     """
 
     calls: socket.socket
@@ -30,6 +31,7 @@ class Ends:
     output: int
     ending: Callable[[], None] = lambda: None
     gone: Callable[[], None] = lambda: None
+    heap_full: bytes | None = None
 
 
 def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> Ends:

@@ -16,9 +16,11 @@ from sallyport.runtime.hello import Ends
 from sallyport.runtime.logs import Level
 from sallyport.runtime.node_stock import NodeStock
 from sallyport.runtime.nursery import ImportFailure
+from sallyport.runtime.result import TOO_LARGE
 
 RULES = {
     "largestBody": LARGEST_BODY,
+    "tooLarge": TOO_LARGE,
     "mostHeaders": headers.MOST_HEADERS,
     "largestHeaders": headers.LARGEST_HEADERS,
     "refusedHeaders": sorted(headers.REFUSED),

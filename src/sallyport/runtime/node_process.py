@@ -51,7 +51,14 @@ class NodeProcess:
         # Set before the process is there: the kernel notes who sends when it is sent.
         calls.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         os.set_blocking(output, False)
-        self.ends = Ends(calls, capabilities, output, ending=self._sweep, gone=self._given_up)
+        self.ends = Ends(
+            calls,
+            capabilities,
+            output,
+            ending=self._sweep,
+            gone=self._given_up,
+            heap_full=b"JavaScript heap out of memory",
+        )
         self._channel: Channel | None = None
         try:
             self.process = driver.start(

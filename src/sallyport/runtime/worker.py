@@ -86,7 +86,9 @@ class Worker:
         self._started_ns = 0
         self._verdict: tuple[Failure, str] | None = None
         self._end_reason = ""
+        self._heap_full = False
         self._requests: set[asyncio.Task[None]] = set()
+        self._request_slots = asyncio.Semaphore(_MOST_REQUESTS)
         self._held: list[Frame] = []
         self._splitter = LineSplitter(self._raw_line)
         self._directory = Path(tempfile.mkdtemp(prefix="sallyport-call-"))
@@ -302,7 +304,8 @@ class Worker:
                 message = f"The worker was ended: {self._end_reason}"
             self._verdict = Failure("worker_lost", message, self._elapsed_us()), message
         failure, text = self._verdict
-        if failure.kind == "worker_lost" and self._pool.kernel_kills.lately:
+        is_over = self._heap_full or self._pool.kernel_kills.lately
+        if failure.kind == "worker_lost" and is_over:
             count_reached("memory")
             failure, text = replace(failure, kind="out_of_memory"), OUT_OF_MEMORY
         if self._log is not None:
@@ -326,6 +329,8 @@ class Worker:
             self._protocol_broken()
 
     def _raw_line(self, line: bytes) -> None:
+        if self._ends.heap_full is not None and self._ends.heap_full in line:
+            self._heap_full = True
         if self._log is not None and not self._log.dropped:
             self._log.write("INFO", line)
 
@@ -367,8 +372,11 @@ class Worker:
             self._capabilities.pause()
 
     async def _reply(self, running: RunningCall, frame: Frame) -> None:
-        header, body = await self._pool.capability_handler(running, frame.payload)
-        self._capabilities.send_parts(frames.REPLY, frame.id, header, body)
+        async with self._request_slots:
+            header, body = await self._pool.capability_handler(running, frame.payload)
+            self._capabilities.send_parts(frames.REPLY, frame.id, header, body)
+            # An app that asks and does not read must not fill the platform's memory.
+            await self._capabilities.drained()
 
     def _replied(self, task: asyncio.Task[None]) -> None:
         self._requests.discard(task)

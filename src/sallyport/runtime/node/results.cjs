@@ -3,6 +3,7 @@
 // the same rules again and believes nothing; here the developer is told what to change.
 
 class BadResult extends Error {}
+class TooLarge extends Error {}
 
 // A web trigger may name one of its static outputs; what a scheduled trigger returns goes nowhere.
 function convert(result, rules, moduleType) {
@@ -19,7 +20,7 @@ function convert(result, rules, moduleType) {
     throw new BadResult(`'statusCode' must be an integer from 200 to 599, not ${shown(status)}`);
   }
   const body = bytes(result.body);
-  if (body.length > rules.largestBody) throw new BadResult('the body is larger than 5 MB');
+  if (body.length > rules.largestBody) throw new TooLarge(rules.tooLarge);
   const headers = pairs(result.headers);
   checkHeaders(headers, rules);
   return [{ status, headers }, body];
@@ -95,4 +96,4 @@ function shown(value) {
   }
 }
 
-module.exports = { BadResult, convert };
+module.exports = { BadResult, TooLarge, convert };

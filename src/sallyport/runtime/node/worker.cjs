@@ -11,8 +11,10 @@ const { contextOf, requestOf, runtimeOf } = require('./context.cjs');
 const forge = require('./forge.cjs');
 const frames = require('./frames.cjs');
 const { Logs } = require('./logs.cjs');
-const { BadResult, convert } = require('./results.cjs');
+const { BadResult, TooLarge, convert } = require('./results.cjs');
 const { Stacks, describe, trace } = require('./stacks.cjs');
+
+const NO_MEMORY = ['ERR_MEMORY_ALLOCATION_FAILED', 'ERR_WORKER_OUT_OF_MEMORY'];
 
 class Worker {
   constructor(calls, capabilities) {
@@ -88,6 +90,10 @@ class Worker {
 
 function failure(error) {
   if (error instanceof BadResult) return { kind: 'bad_result', message: error.message };
+  if (error instanceof TooLarge) return { kind: 'too_large', message: error.message };
+  if (NO_MEMORY.includes(error?.code) || error?.message === 'Array buffer allocation failed') {
+    return { kind: 'out_of_memory', message: describe(error), trace: trace(error), children: true };
+  }
   if (error instanceof ImportFailure) {
     // The next worker may load what this one could not.
     return { kind: 'import_error', message: error.message, trace: error.trace, children: true };
