@@ -35,6 +35,7 @@ class Channel:
         self._on_frame = on_frame
         self._on_end = on_end
         self._unsent: deque[memoryview] = deque()
+        self._drains: list[asyncio.Future[None]] = []
         self._open = True
         self._reading = False
         self.resume()
@@ -54,6 +55,13 @@ class Channel:
         data = encode(kind, id, payload)
         if socket.send_fds(self._sock, [data], fds) != len(data):
             raise BlockingIOError("the frame was cut")
+
+    async def drained(self) -> None:
+        """Wait until the socket has taken everything, or is closed."""
+        if self._unsent and self._open:
+            drain = self._loop.create_future()
+            self._drains.append(drain)
+            await drain
 
     def pause(self) -> None:
         """Stop reading: the other side is held back by its full socket."""
@@ -81,6 +89,7 @@ class Channel:
             self._loop.remove_writer(self._sock)
             self._unsent.clear()
         self._open = False
+        self._settle_drains()
         self._sock.close()
 
     def _readable(self) -> None:
@@ -116,6 +125,13 @@ class Channel:
         self._flush()
         if not self._unsent and self._open:
             self._loop.remove_writer(self._sock)
+            self._settle_drains()
+
+    def _settle_drains(self) -> None:
+        drains, self._drains = self._drains, []
+        for drain in drains:
+            if not drain.done():
+                drain.set_result(None)
 
     def _flush(self) -> None:
         unsent = self._unsent
