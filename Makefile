@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test lint check browser lock clean
+.PHONY: help setup run test lint check browser bench-runtime lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ lint: $(VENV)/.ready-dev ## style, types, import rules
 
 browser: ## the browser that the page tests drive (Debian's chromium)
 	@scripts/ensure-chromium
+
+bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--short")
+	$(BIN)/python -m bench.runtime $(ARGS)
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements/run.txt
