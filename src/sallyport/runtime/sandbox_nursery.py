@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -22,6 +22,8 @@ from sallyport.runtime.logs import LEVELS, LINES, Level
 from sallyport.runtime.nursery import ImportFailure
 from sallyport.runtime.result import UNREADABLE
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
+
+_ENDS_WITHIN_S: Final = 0.05
 
 
 class _Ready(msgspec.Struct, forbid_unknown_fields=True):
@@ -98,6 +100,11 @@ class SandboxNursery:
             birth.end()
         self.reaped.set_result(None)
         self.on_end()
+
+    @property
+    def has_any_module(self) -> bool:
+        """Whether a module of the app was imported, so that a worker has something to do."""
+        return bool(self._modules - self.failures.keys())
 
     def fail(self, reason: str) -> None:
         """Note that the app could not be loaded at all."""
@@ -202,11 +209,14 @@ class Birth:
             self.end()
             return
         self._imported = True
-        if self._channel is not None:
+        if not nursery.has_any_module:
+            self.end()
+        elif self._channel is not None:
             self._channel.send(frames.READY, 0)
 
     def _note_failed_import(self) -> None:
-        ended = bool(select.select([self._pidfd], [], [], 0)[0])
+        # Its sockets close a moment before it has ended.
+        ended = bool(select.select([self._pidfd], [], [], _ENDS_WITHIN_S)[0])
         how = "its process ended" if ended else "it took too long"
         self._nursery.fail(f"{how} while it was imported")
 

@@ -30,6 +30,7 @@ _MEGABYTE: Final = 1024 * 1024
 # What the interpreter itself maps, on top of what the manifest grants to the app.
 _BASE_DATA: Final = 64 * _MEGABYTE
 _BASE_ADDRESSES: Final = 512 * _MEGABYTE
+_PROGRAM_DATA: Final = 256 * _MEGABYTE
 _OPEN_FILES: Final = 256
 _SCRATCH_FILES: Final = 4096
 _ROOT_FILES: Final = 4096
@@ -159,9 +160,15 @@ def _change_user(proc: int, limits: Limits) -> None:
 
 def _set_limits(limits: Limits) -> None:
     memory = limits.memory_mb * _MEGABYTE
+    # A program such as Node reserves far more addresses than it uses.
+    data, addresses = (
+        (_PROGRAM_DATA, resource.RLIM_INFINITY)
+        if limits.may_execute
+        else (_BASE_DATA, memory + _BASE_ADDRESSES)
+    )
     for which, value in (
-        (resource.RLIMIT_DATA, memory + _BASE_DATA),
-        (resource.RLIMIT_AS, memory + _BASE_ADDRESSES),
+        (resource.RLIMIT_DATA, memory + data),
+        (resource.RLIMIT_AS, addresses),
         (resource.RLIMIT_FSIZE, limits.scratch_mb * _MEGABYTE),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_NPROC, limits.processes),
@@ -171,7 +178,7 @@ def _set_limits(limits: Limits) -> None:
     ):
         _, hard = resource.getrlimit(which)
         if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
+            value = hard if value == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
 
 

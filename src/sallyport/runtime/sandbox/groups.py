@@ -15,7 +15,7 @@ from typing import Final
 
 _MEGABYTE: Final = 1024 * 1024
 # The interpreter, and the worker's files in its /tmp, on top of what the manifest grants.
-_BASE_MEMORY: Final = 128 * _MEGABYTE
+_BASE_MEMORY: Final = 192 * _MEGABYTE
 _PERIOD_US: Final = 100_000
 
 
