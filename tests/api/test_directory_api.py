@@ -10,6 +10,7 @@ PROVISIONING = [
     ("POST", "/operator/organizations", {"name": "Evil"}),
     ("GET", "/operator/products", None),
     ("POST", "/operator/products", {"key": "evil", "name": "Evil"}),
+    ("PATCH", "/operator/products/jira", {"upstream": "https://evil.test"}),
     ("GET", "/operator/sites", None),
     (
         "POST",
@@ -202,3 +203,26 @@ def test_a_deactivated_account_is_out_at_once(platform: Platform) -> None:
         refused(token, 409, "conflict")
         assert platform.operator.patch(account, json={"active": True}).json()["active"] is True
         refused(ada.get("/me"), 401, "credentials_invalid")
+
+
+def test_the_operator_says_where_the_apis_of_a_product_are(platform: Platform) -> None:
+    operator = platform.operator
+    new = {"key": "crm", "name": "CRM", "upstream": "https://CRM.Internal:443/api/"}
+    made = operator.post("/operator/products", json=new)
+    assert made.json() == {"key": "crm", "name": "CRM", "upstream": "https://crm.internal/api"}
+    for change, expected in (
+        ({"upstream": "http://10.0.0.1:8080"}, ("CRM", "http://10.0.0.1:8080")),
+        ({"name": "Our CRM"}, ("Our CRM", "http://10.0.0.1:8080")),
+        ({"upstream": ""}, ("Our CRM", None)),
+    ):
+        changed = operator.patch("/operator/products/crm", json=change)
+        assert changed.status_code == 200, changed.text
+        assert (changed.json()["name"], changed.json()["upstream"]) == expected
+    refused(
+        operator.patch("/operator/products/crm", json={"upstream": "file:///etc"}),
+        422,
+        "invalid_input",
+    )
+    refused(operator.patch("/operator/products/none", json={"name": "None"}), 404, "not_found")
+    events = [event for event, _, subject in audit(platform) if subject == "crm"]
+    assert events == ["product:declared", *["product:changed"] * 3]

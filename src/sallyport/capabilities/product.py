@@ -6,6 +6,7 @@ They leave with a token of the platform, contract section (e.4); docs/reference/
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +22,12 @@ from sallyport.store.directory import product_upstream
 from sallyport.store.engine import Store
 from sallyport.tokens.keys import Keys
 from sallyport.tokens.outbound import AppCall, mint_outbound
+from sallyport.vocab.clock import MINUTE
 from sallyport.vocab.ids import is_uuid
 from sallyport.vocab.urls import Url, read_url
 
 LONGEST_QUERY: Final = 8_192
+IMPERSONATIONS_A_MINUTE: Final = 1_000
 
 # Who calls is said by the platform's token alone.
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "dpop"})
@@ -46,6 +49,8 @@ class ProductApis:
         self._keys = keys
         self._issuer = issuer
         self._sender = sender
+        self._minute = 0
+        self._impersonations: Counter[str] = Counter()
 
     async def __call__(self, running: RunningCall, ask: Ask) -> Reply:
         """Carry out one request. Raises `CapabilityRefused`."""
@@ -118,7 +123,22 @@ class ProductApis:
             raise CapabilityRefused(
                 403, "IMPERSONATION_NOT_ALLOWED", "The account is no active member of this site"
             )
+        self._count_impersonation(str(running.call.context["appId"]))
         return _User(wanted, impersonated=True)
+
+    def _count_impersonation(self, app_id: str) -> None:
+        """Contract section (i): 1,000 a minute for each app, over all of its installations."""
+        minute = self._store.clock.now() // MINUTE
+        if minute != self._minute:
+            self._minute = minute
+            self._impersonations.clear()
+        self._impersonations[app_id] += 1
+        if self._impersonations[app_id] > IMPERSONATIONS_A_MINUTE:
+            raise CapabilityRefused(
+                429,
+                "RATE_LIMIT_EXCEEDED",
+                f"An app may impersonate {IMPERSONATIONS_A_MINUTE} times a minute",
+            )
 
     async def _upstream(self, product: str) -> Url:
         text = await self._store.read(product_upstream, product)
