@@ -131,6 +131,23 @@ def test_scopes_then_deploy(running: Running) -> None:
     assert "missing scopes" in dev.refusal("deploy", "-e", "staging")
 
 
+def test_a_deploy_shows_that_packages_are_resolved_and_names_what_cannot_be(
+    running: Running,
+) -> None:
+    dev = new_app(running)
+    dev.run("custom-scopes", "create")
+    requirements = dev.folder / "requirements.txt"
+    requirements.write_text("# nothing yet\n")
+    assert dev.out("deploy") == (
+        "Deploying Fresh App to development...\n"
+        "Running sallyport lint...\n"
+        "Resolving the app's packages...\n"
+        "✔ Deployed Fresh App 1.1 to development\n"
+    )
+    requirements.write_text("fine\n--index-url http://elsewhere\n")
+    assert "requirements.txt:2: '--index-url" in dev.refusal("deploy")
+
+
 def test_scopes_that_the_platform_refuses(running: Running) -> None:
     dev, helper = new_app(running), running.person("cora")
     email = helper.variables["SALLYPORT_EMAIL"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _json
 import asyncio
+import contextlib
 import io
 import json
 import socket
@@ -15,13 +16,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runtime_world import Play, World
+from runtime_world import Play, World, no_capability
 
 from package_index import PackageIndex
 from sallyport.manifest.requirements import read_requirements
+from sallyport.model.decision import LogLine
 from sallyport.runtime.bundle import bundle_path, store_bundle
+from sallyport.runtime.call import Limits
+from sallyport.runtime.pool import Pool
 from sallyport.runtime.resolve import Resolver
+from sallyport.runtime.sandbox.choice import examine
+from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.runtime.wheels import lock_of
+from sallyport.vocab.clock import SystemClock
 from sallyport.vocab.errors import Reason, Refused
 
 
@@ -166,6 +173,44 @@ def test_dependencies_of_a_pyproject_are_read() -> None:
 def test_hashes_are_held_to(tmp_path: Path, index: PackageIndex) -> None:
     digest = index.add("thing")
     store(tmp_path, index, f"thing==1.0 \\\n    --hash=sha256:{digest}\n")
+
+
+def test_packages_are_found_in_the_sandbox_too(tmp_path: Path, index: PackageIndex) -> None:
+    driver = SandboxDriver()
+    with contextlib.closing(driver):
+        problem = examine(driver).problem
+        if problem:
+            pytest.skip(f"this host has no sandbox: {problem}")
+        files: dict[str, bytes | str] = {"quick/__init__.py": "VALUE = 7\n"}
+        library = getattr(_json, "__file__", None)
+        if library is not None:
+            files[f"quick/{Path(library).name}"] = Path(library).read_bytes()
+            files["quick/__init__.py"] = "from quick import _json\nVALUE = 7\n"
+        index.add("quick", files=files)
+        bundle, _ = store(
+            tmp_path,
+            index,
+            "quick",
+            "import quick\n\ndef run(request):\n"
+            "    return {'statusCode': 200, 'body': [quick.VALUE, quick.__cached__]}\n",
+        )
+        # pytest's folders are closed to the worker's user.
+        for folder in [*bundle.parents][: len(tmp_path.parents)]:
+            if "pytest" in str(folder):
+                folder.chmod(0o755)
+
+        async def go() -> bytes:
+            lines: list[LogLine] = []
+            pool = Pool(driver, Limits(), SystemClock(), lines.append, no_capability)
+            try:
+                target = replace(World(tmp_path, pool, lines).app(SOURCE), bundle_dir=bundle)
+                return (await World(tmp_path, pool, lines).answer(target)).body
+            finally:
+                await pool.close()
+
+        value, compiled = json.loads(asyncio.run(go()))
+        assert value == 7
+        assert compiled.startswith("/app/packages/quick/__pycache__/")
 
 
 # ---- what is refused
