@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sallyport.control import accounts as control_accounts
 from sallyport.control import setup as control_setup
 from sallyport.control.services import Services
-from sallyport.model.directory import PLATFORM, Account, Site, SiteRole
+from sallyport.model.directory import PLATFORM, Account, Product, Site, SiteRole
 from sallyport.store import accounts, authority, directory, schema, sessions
 from sallyport.store.changes import Change, Kind
 from sallyport.store.engine import Reader, Store
@@ -81,6 +81,20 @@ def test_a_host_an_email_and_a_product_key_exist_once_under_races(with_store: Wi
         assert [sum(each is not None for each in made[n : n + 10]) for n in (0, 10, 20)] == [1] * 3
         assert await store.read(count, schema.site) == 2
         assert len((await store.read(directory.all_sites))[1].products) == 1
+
+    with_store(scenario)
+
+
+def test_a_product_says_where_its_apis_are(with_store: WithStore) -> None:
+    async def scenario(store: Store) -> None:
+        made = await store.write(directory.add_product, "crm", "CRM", "https://crm.test")
+        assert made == Product("crm", "CRM", "https://crm.test")
+        assert await store.read(directory.product_upstream, "crm") == "https://crm.test"
+        assert await store.write(directory.set_product, Product("crm", "Our CRM"))
+        assert await store.read(directory.product_by_key, "crm") == Product("crm", "Our CRM")
+        assert await store.read(directory.product_upstream, "crm") is None
+        assert await store.read(directory.product_upstream, "none") is None
+        assert not await store.write(directory.set_product, Product("none", "None"))
 
     with_store(scenario)
 
