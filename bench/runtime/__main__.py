@@ -14,6 +14,7 @@ from typing import Any
 from bench.runtime.others import fresh_node, fresh_python, install_functions_framework
 from bench.runtime.ours import Ours
 from bench.runtime.report import Report, machine
+from sallyport.runtime.node_process import SCRIPTS
 from sallyport.runtime.node_program import NodeProgram, NoNode, find_node
 from sallyport.runtime.sandbox import PlainDriver
 from sallyport.runtime.sandbox.choice import examine
@@ -126,7 +127,7 @@ def _ours(language: str, driver: str, node: NodeProgram | None, workers: int) ->
     runtime = "python3" if language == "Python" else "nodejs20.x"
     made: Any = PlainDriver()
     if driver == "sandbox":
-        made = SandboxDriver((node.path,) if node is not None else ())
+        made = SandboxDriver((node.path, SCRIPTS) if node is not None else ())
         made.open()
     return Ours(f"Sallyport, {language}, {driver}", made, runtime, node, workers)
 

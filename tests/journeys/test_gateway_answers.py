@@ -38,10 +38,20 @@ def dies(request, context):
     os._exit(3)
 
 
+def large(request, context):
+    return {"statusCode": 200, "body": "x" * (5 * 1024 * 1024 + 1)}
+
+
+def hungry(request, context):
+    kept = []
+    while True:
+        kept.append(bytearray(16 << 20))
+
+
 async def later(request):
     return {"statusCode": 200, "body": request.method}
 """
-NAMES = ("fine", "raises", "bad", "slow", "dies", "later")
+NAMES = ("fine", "raises", "bad", "slow", "dies", "large", "hungry", "later")
 ROUTES: list[dict[str, Any]] = [
     {
         "key": f"route-{name}",
@@ -169,6 +179,8 @@ def test_bodies_that_are_too_large_or_of_another_type(app: DeployedApp) -> None:
         ("/raises", 500, "invocation_failed", "secret detail of the app"),
         ("/bad", 500, "invocation_bad_result", ""),
         ("/dies", 500, "invocation_worker_lost", ""),
+        ("/large", 500, "response_too_large", "larger than 5 MB"),
+        ("/hungry", 500, "invocation_out_of_memory", "MemoryError"),
         ("/slow", 504, "invocation_timeout", ""),
     ],
 )
