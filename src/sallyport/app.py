@@ -215,6 +215,15 @@ def examine_host(settings: Settings) -> Examination:
         driver.close()
 
 
+def node_of_host(settings: Settings) -> str:
+    """Which Node runs Node apps here, or why none does, in a sentence; for `sallyport doctor`."""
+    try:
+        node = find_node(settings.node)
+    except NoNode as reason:
+        return f"Node apps do not run here. {reason}"
+    return f"Node apps run on Node {node.version}, {node.path}."
+
+
 def _driver(settings: Settings, node: NodeProgram | None, or_plain: bool) -> Driver:
     wanted = as_wanted(settings.runtime_driver)
     return choose_driver(wanted, _readable(node), or_plain=or_plain)

@@ -85,6 +85,13 @@ def test_stack_traces_speak_of_the_sources(packages: Path, play: Play) -> None:
     play(scenario)
 
 
+def test_an_app_may_bring_its_own_bundle(packages: Path) -> None:
+    folder = packages / "work" / "own-bundle"
+    (folder / "out").mkdir(parents=True, exist_ok=True)
+    (folder / "out" / "index.cjs").write_text("exports.run = () => ({ statusCode: 200 });")
+    assert b"exports.run" in build(folder, manifest_of("index.run"), "out/")["dist/index.cjs"]
+
+
 def test_what_esbuild_says_is_shown(packages: Path) -> None:
     folder = packages / "work" / "broken"
     (folder / "src").mkdir(parents=True, exist_ok=True)

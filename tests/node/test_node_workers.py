@@ -241,6 +241,16 @@ def test_code_that_cannot_be_loaded_says_why(play: Play) -> None:
     play(scenario)
 
 
+def test_code_that_never_finishes_loading_is_ended(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        failure = await world.failure(world.app("for (;;);").target())
+        assert failure.kind == "worker_lost"
+        assert "did not start in time" in failure.message
+        assert ours() == []
+
+    play(scenario, start_ms=1_000, warm_node_workers=0)
+
+
 def test_a_call_is_killed_at_its_time_limit_with_all_that_it_started(play: Play) -> None:
     async def scenario(world: World) -> None:
         app = world.app(

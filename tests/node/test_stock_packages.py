@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,10 @@ from sallyport.store.seal import Sealer
 from sallyport.vocab.clock import SystemClock
 
 SOURCE = """
-import api, { route, fetch as apiFetch, getAppContext, asUser, asApp } from '@forge/api';
-import { kvs, WhereConditions } from '@forge/kvs';
+import api, {
+  asApp, asUser, fetch as apiFetch, getAppContext, invokeRemote, route,
+} from '@forge/api';
+import { kvs, MetadataField, WhereConditions } from '@forge/kvs';
 
 const ok = (body: unknown) => ({ statusCode: 200, body: JSON.stringify(body) });
 const shown = async (response: Response) => ({
@@ -71,6 +74,37 @@ export const context = async () => {
   return ok({ ...found, remaining: found.invocationRemainingTimeInMillis() });
 };
 
+export const aborted = async () => {
+  try {
+    await fetch('https://slow.example.com/', { signal: AbortSignal.timeout(50) });
+    return ok('not aborted');
+  } catch (error: any) {
+    return ok(error.name);
+  }
+};
+
+export const others = async () => {
+  const all = [
+    () => invokeRemote('backend', { path: '/x', method: 'GET' }),
+    () => api.requestJira(route`/rest/api/3/myself`),
+  ];
+  const said = [];
+  for (const each of all) said.push(await each().catch((error: any) => error.message));
+  return ok(said);
+};
+
+export const more = async () => {
+  const batch = await kvs.batchSet([{ key: 'b1', value: 1 }, { key: 'b2', value: 2 }]);
+  await kvs.set('once', 1, { keyPolicy: 'FAIL_IF_EXISTS' });
+  const twice = kvs.set('once', 2, { keyPolicy: 'FAIL_IF_EXISTS' });
+  const again = await twice.catch((error) => error.code);
+  await kvs.set('soon', 1, { ttl: { value: 1, unit: 'HOURS' } });
+  const times = await kvs.get('soon', {
+    metadataFields: [MetadataField.CREATED_AT, MetadataField.EXPIRE_TIME],
+  });
+  return ok({ done: batch.successfulKeys.length, again, fields: Object.keys(times as any).sort() });
+};
+
 export const outside = async () => {
   const got = await fetch('https://api.example.com/v1?x=1', { headers: { 'x-a': 'b' } });
   const posted = await apiFetch('https://api.example.com/v1', {
@@ -107,7 +141,18 @@ export const store = async () => {
   });
 };
 """
-FUNCTIONS = ("app", "user", "refused", "unsafe", "context", "outside", "store")
+FUNCTIONS = (
+    "aborted",
+    "app",
+    "context",
+    "more",
+    "others",
+    "outside",
+    "refused",
+    "store",
+    "unsafe",
+    "user",
+)
 INSTALLATIONS = ("installation-1", "installation-2")
 
 
@@ -131,6 +176,8 @@ class Outside:
 
     async def fetch(self, running: RunningCall, ask: Ask) -> Reply:
         self.asked.append((running, ask))
+        if "slow" in ask.path:
+            await asyncio.sleep(30)
         if "elsewhere" in ask.path:
             code = "REQUEST_EGRESS_ALLOWLIST_ERR"
             made = json_reply({"code": code, "message": f"URL not allowed: {ask.path}."}, 403)
@@ -262,6 +309,33 @@ def test_the_key_value_store(with_platform: Any, stock: Bundled) -> None:
         # What one installation keeps, the other has not.
         found = await ask(world, stock, "store", INSTALLATIONS[0])
         assert found["before"] == {"text": "hello"}
+
+    with_platform(scenario)
+
+
+def test_a_fetch_can_be_aborted(with_platform: Any, stock: Bundled) -> None:
+    async def scenario(world: World, _outside: Outside) -> None:
+        assert await ask(world, stock, "aborted") == "TimeoutError"
+
+    with_platform(scenario)
+
+
+def test_what_is_not_there_says_so(with_platform: Any, stock: Bundled) -> None:
+    async def scenario(world: World, _outside: Outside) -> None:
+        assert await ask(world, stock, "others") == [
+            "Sallyport has no 'frc' for apps to call",
+            "Say who calls the product: asApp() or asUser()",
+        ]
+
+    with_platform(scenario)
+
+
+def test_the_key_value_stores_options(with_platform: Any, stock: Bundled) -> None:
+    async def scenario(world: World, _outside: Outside) -> None:
+        found = await ask(world, stock, "more")
+        assert found["done"] == 2
+        assert found["again"] == "KEY_ALREADY_EXISTS"
+        assert set(found["fields"]) >= {"createdAt", "expireTime", "value"}
 
     with_platform(scenario)
 

@@ -15,21 +15,20 @@ from sallyport.cli.failures import Failed
 from sallyport.manifest.source import NODE_EXTENSIONS
 from sallyport.model.manifest import Manifest
 
-SOURCE: Final = "src"
 BUILT: Final = "dist"
 _WAIT_S: Final = 120
 _MOST_LINES: Final = 40
 
 
-def build(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+def build(folder: Path, manifest: Manifest, sources: str = "src/") -> dict[str, bytes]:
     """What goes into the archive besides the folder: `dist/index.cjs`, `dist/index.cjs.map` ...
 
-    Everything that a module imports is bundled into it. Nothing is written to the folder. Raises
-    `Failed`, with what esbuild says.
+    `sources` is where handler modules lie. Everything that one imports is bundled into it. Nothing
+    is written to the folder. Raises `Failed`, with what esbuild says.
     """
     folder = folder.resolve()
     modules = sorted({function.module for function in manifest.functions})
-    entries = [_entry(folder, module) for module in modules]
+    entries = [_entry(folder, sources + module) for module in modules]
     esbuild = find_esbuild(folder)
     with tempfile.TemporaryDirectory(prefix="sallyport-build-") as made:
         output = Path(made).resolve() / BUILT
@@ -42,7 +41,7 @@ def build(folder: Path, manifest: Manifest) -> dict[str, bytes]:
             f"--target={manifest.runtime.name.removesuffix('.x').replace('nodejs', 'node')}",
             "--sourcemap=external",
             "--sources-content=false",
-            f"--outbase={SOURCE}",
+            f"--outbase={sources}",
             f"--outdir={output}",
             "--out-extension:.js=.cjs",
             "--log-level=warning",
@@ -88,11 +87,11 @@ def find_esbuild(folder: Path) -> str:
 
 def _entry(folder: Path, module: str) -> str:
     for ending in NODE_EXTENSIONS:
-        name = f"{SOURCE}/{module}.{ending}"
+        name = f"{module}.{ending}"
         if (folder / name).is_file():
             return name
     raise Failed(
-        f"There is no {SOURCE}/{module}.({'|'.join(NODE_EXTENSIONS)}).",
+        f"There is no {module}.({'|'.join(NODE_EXTENSIONS)}).",
         fix="Run `sallyport lint`, which says where the manifest names it.",
     )
 

@@ -139,15 +139,17 @@ def _verify(variables: Mapping[str, str], *, as_json: bool) -> None:
 def _packed(variables: Mapping[str, str], tell: Callable[[str], None]) -> bytes:
     """The archive of this folder, a Node app's built modules included."""
     from sallyport.cli.bundle_node import build
+    from sallyport.manifest.document import compose
     from sallyport.manifest.load import read_manifest
     from sallyport.manifest.pack import pack
+    from sallyport.manifest.rules import code_folder
 
     # What is wrong with a manifest that cannot be read, the platform says.
     manifest = read_manifest(manifest_bytes(), MANIFEST, variables=variables).manifest
     built: dict[str, bytes] = {}
     if manifest is not None and not manifest.runtime.is_python:
         tell("Building with esbuild...")
-        built = build(Path(), manifest)
+        built = build(Path(), manifest, code_folder(compose(manifest_bytes()).root))
     try:
         return pack(Path(), built)
     except Refused as refused:

@@ -21,10 +21,11 @@ def doctor(as_json: bool) -> None:
     user that runs the platform. Exits with 1 where code of developers that you do not trust cannot
     be run.
     """
-    from sallyport.app import examine_host
+    from sallyport.app import examine_host, node_of_host
 
     try:
-        examined = examine_host(read_settings(os.environ))
+        settings = read_settings(os.environ)
+        examined = examine_host(settings)
     except BadSetting as error:
         raise Failed(str(error), fix="See `sallyport up --help`.") from None
     lines = examined.lines
@@ -36,6 +37,7 @@ def doctor(as_json: bool) -> None:
                     "problem": examined.problem,
                     "guarantees": {line.name: line.kept for line in lines},
                     "control_groups": list(examined.groups),
+                    "node": node_of_host(settings),
                 }
             )
         )
@@ -46,6 +48,7 @@ def doctor(as_json: bool) -> None:
             )
             say(f"{sign} {line.text}{'' if line.kept or line.needed else ' (not required)'}")
         say()
+        say(node_of_host(settings))
         if examined.fit:
             say("This host can run apps of developers that you do not trust.")
         else:

@@ -189,7 +189,7 @@ def check_handlers(
 ) -> None:
     """A handler names a function that can be looked up, in a file that is there."""
     runtime = _runtime_name(root)
-    folder = _code_folder(root)
+    folder = code_folder(root)
     for item in items(modules, "function"):
         handler = item.text("handler")
         if handler is None or _HANDLER.search(handler.text) is None:
@@ -220,7 +220,7 @@ def _runtime_name(root: Mapping) -> str | None:
     return name.text if name is not None else None
 
 
-def _code_folder(root: Mapping) -> str:
+def code_folder(root: Mapping) -> str:
     """`src/`, or `app.package.path` where the app brings its own bundle, contract section (b.5)."""
     app = root.get("app")
     package = app.get("package") if isinstance(app, Mapping) else None
