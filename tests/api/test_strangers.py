@@ -22,12 +22,18 @@ BODIES: dict[tuple[str, str], Any] = {
         "scopes": [{"name": "read:x:custom", "description": "x"}]
     },
     ("put", "/apps/{app_id}/environments/{environment}/variables/{key}"): {"value": "x"},
+    ("post", "/installations/{installation_id}/web-triggers"): {"key": "hook"},
     ("put", "/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis"): {
         "enabled": True
     },
 }
 DEPLOYMENT = ("post", "/apps/{app_id}/environments/{environment}/deployments")
-GUARDED = ("/apps/{app_id}", "/admin/sites/{site}", "/installations/{installation_id}")
+GUARDED = (
+    "/apps/{app_id}",
+    "/admin/sites/{site}",
+    "/installations/{installation_id}",
+    "/web-triggers",
+)
 
 
 class World:
@@ -57,6 +63,7 @@ class World:
             "site": site["site_id"],
             "account": "developer@acme.test",
             "key": "KEY",
+            "trigger_id": "00000000-0000-4000-8000-000000000000",
             "grant_id": "00000000-0000-4000-8000-000000000000",
         }
         paths = _ok(developer.get("/openapi.json"))["paths"]

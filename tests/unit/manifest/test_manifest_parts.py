@@ -21,7 +21,17 @@ from manifest_samples import (
 )
 
 from sallyport.manifest.load import from_json, read_manifest, to_json
-from sallyport.model.manifest import Egress, Function, Manifest, PermissionScope, Route, Runtime
+from sallyport.model.manifest import (
+    Egress,
+    Entity,
+    EntityIndex,
+    Function,
+    Manifest,
+    PermissionScope,
+    Route,
+    Runtime,
+    StaticOutput,
+)
 
 
 def valid(data: dict[str, Any], **options: Any) -> Manifest:
@@ -154,13 +164,23 @@ def test_a_path_in_an_egress_entry_is_ignored_with_a_warning() -> None:
 def test_triggers_and_consumers() -> None:
     found = valid(
         with_modules(
-            webtrigger=[{"key": "w", "function": "run", "response": {"type": "static"}}],
+            webtrigger=[
+                {
+                    "key": "w",
+                    "function": "run",
+                    "response": {
+                        "type": "static",
+                        "outputs": [{"key": "ok", "statusCode": 202, "contentType": "text/plain"}],
+                    },
+                }
+            ],
             scheduledTrigger=[{"key": "s", "function": "run", "interval": "hour"}],
             trigger=[{"key": "t", "function": "run", "events": ["avi:jira:created:issue"]}],
             consumer=[{"key": "c", "queue": "q", "resolver": {"function": "run", "method": "m"}}],
         )
     )
     assert found.webtriggers[0].response == "static"
+    assert found.webtriggers[0].outputs == (StaticOutput("ok", 202, None, "text/plain"),)
     assert found.scheduled_triggers[0].interval == "hour"
     assert found.triggers[0].events == ("avi:jira:created:issue",)
     assert (found.consumers[0].function, found.consumers[0].method) == ("run", "m")
@@ -172,6 +192,25 @@ def test_triggers_and_consumers() -> None:
         (
             {"webtrigger": [{"key": "w"}]},
             "webtrigger must have required property 'function' or 'endpoint'",
+        ),
+        (
+            {"webtrigger": [{"key": "w", "function": "run", "response": {"type": "static"}}]},
+            "webtrigger response must have required property 'outputs'",
+        ),
+        (
+            {
+                "webtrigger": [
+                    {
+                        "key": "w",
+                        "function": "run",
+                        "response": {
+                            "type": "static",
+                            "outputs": [{"key": "a", "statusCode": 200}] * 2,
+                        },
+                    }
+                ]
+            },
+            "webtrigger response output key 'a' is used twice",
         ),
         (
             {"webtrigger": [{"key": "w", "function": "gone"}]},
@@ -206,6 +245,67 @@ def test_triggers_and_consumers() -> None:
 )
 def test_bad_triggers(modules: dict[str, Any], message: str) -> None:
     assert messages(with_modules(**modules)) == [message]
+
+
+def entity(**fields: Any) -> dict[str, Any]:
+    attributes = {"surname": {"type": "string"}, "age": {"type": "integer"}}
+    made = {"name": "employee", "attributes": attributes, "indexes": ["surname"], **fields}
+    return with_app(storage={"entities": [made]})
+
+
+def test_entities_and_their_indexes() -> None:
+    by_age = {"name": "by-age", "range": ["age"], "partition": ["surname"]}
+    found = valid(entity(indexes=["surname", by_age]))
+    assert found.entities == (
+        Entity(
+            "employee",
+            (("surname", "string"), ("age", "integer")),
+            (EntityIndex("surname", ("surname",)), EntityIndex("by-age", ("age",), ("surname",))),
+        ),
+    )
+    assert from_json(to_json(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"indexes": ["city"]},
+            "Entity 'employee' index 'city' must refer to a valid attribute of the entity.",
+        ),
+        (
+            {"indexes": [{"name": "x", "range": ["age"], "partition": ["city"]}]},
+            "Entity 'employee' index partition 'city' must refer to a valid attribute of the "
+            "entity.",
+        ),
+        (
+            {"indexes": [{"name": "by-key", "range": ["age"]}]},
+            "Entity 'employee' cannot use reserved index name 'by-key'.",
+        ),
+        ({"indexes": ["age", "age"]}, "Entity 'employee' declares the index 'age' twice."),
+        (
+            {"indexes": ["age"] * 8},
+            "Entity 'employee' contains more indexes than the allowed limit of 7.",
+        ),
+        ({"attributes": {}}, "Entity 'employee' must contain at least one attribute."),
+        (
+            {"attributes": {f"a{n}": {"type": "any"} for n in range(51)}},
+            "Entity 'employee' contains more attributes than the allowed limit of 50.",
+        ),
+        (
+            {"attributes": {"a" * 31: {"type": "any"}}},
+            f"Entity 'employee' attribute name '{'a' * 31}' exceeds maximum allowed length of 30.",
+        ),
+    ],
+)
+def test_bad_entities(fields: dict[str, Any], message: str) -> None:
+    assert message in messages(entity(**fields))
+
+
+def test_two_entities_of_one_name() -> None:
+    one = {"name": "employee", "attributes": {"age": {"type": "integer"}}}
+    found = messages(with_app(storage={"entities": [one, one]}))
+    assert found == ["Entity 'employee' is declared twice."]
 
 
 def test_manifest_variables_are_filled_in_before_validation() -> None:

@@ -26,7 +26,8 @@ def backend(*entries: Any) -> dict[str, Any]:
 
 
 def trigger(kind: str | None) -> dict[str, Any]:
-    response = {"response": {"type": kind}} if kind else {}
+    outputs = {"outputs": [{"key": "ok", "statusCode": 200}]} if kind == "static" else {}
+    response = {"response": {"type": kind, **outputs}} if kind else {}
     return with_modules(webtrigger=[{"key": "w", "function": "run", **response}])
 
 
