@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from conftest import Field, named_processes
 
 MEGABYTE = 1024 * 1024
