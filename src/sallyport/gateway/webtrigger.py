@@ -246,8 +246,9 @@ class WebTriggers:
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
         document = answer.problem_of(call, refused)
         reply = answer.of_refusal(call, refused, document, self._policy.public_url, forge=False)
-        if call.installed is None:
-            # Nobody's: there is no tenant whose record it would be, and anybody can make them.
+        if call.installed is None or refused.reason is Reason.RATE_LIMITED:
+            # Without an installation it is nobody's record, and anybody can make such calls; those
+            # beyond the limit must not cost a write each.
             return reply
         await self._recorder.denied(call, refused, document, reply.status, _elapsed_us(started))
         return reply
