@@ -24,7 +24,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bench"
 WARM_CALLS = 200
 # Node processes of the stock are made anew a moment after one was taken.
-REFILLED_AFTER_S = 0.6
+REFILLED_AFTER_S = 1.0
 
 
 def main() -> None:
