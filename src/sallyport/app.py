@@ -38,6 +38,7 @@ from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import LogLine
+from sallyport.model.manifest import DEFAULT_MEMORY_MB
 from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.runtime.call import Limits
@@ -151,6 +152,8 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         ).handle,
         node,
     )
+    if await asyncio.to_thread(_has_node_apps, bundles):
+        pool.expect_node(DEFAULT_MEMORY_MB)
     services = Services(
         store,
         settings.address,
@@ -213,6 +216,10 @@ def examine_host(settings: Settings) -> Examination:
         return examine(driver)
     finally:
         driver.close()
+
+
+def _has_node_apps(bundles: Path) -> bool:
+    return next(bundles.glob("*/dist/**/*.cjs"), None) is not None
 
 
 def node_of_host(settings: Settings) -> str:

@@ -246,7 +246,7 @@ def test_code_that_never_finishes_loading_is_ended(play: Play) -> None:
         failure = await world.failure(world.app("for (;;);").target())
         assert failure.kind == "worker_lost"
         assert "did not start in time" in failure.message
-        assert ours() == []
+        await until(lambda: ours() == [])
 
     play(scenario, start_ms=1_000, warm_node_workers=0)
 
@@ -383,6 +383,18 @@ def test_a_process_is_kept_warm_and_knows_nothing_of_any_app(play: Play) -> None
         assert uptime > 0.5
 
     play(scenario)
+
+
+def test_processes_can_be_had_before_the_first_call(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        world.pool.expect_node(512)
+        await until(lambda: len(ours()) == 2)
+        ready = set(ours())
+        app = world.app("exports.run = () => ({ statusCode: 200, body: [process.pid] });")
+        (pid,) = json.loads((await world.answer(app.target())).body)
+        assert pid in ready
+
+    play(scenario, warm_node_workers=2)
 
 
 def test_no_process_outlives_the_pool(play: Play) -> None:

@@ -17,7 +17,8 @@ _MOST_SIZES = 2
 class NodeStock:
     """Hands out processes, each once. `warm` are kept for each of the last memory sizes asked for.
 
-    The first app that asks finds the stock empty and waits for its process to start.
+    Unless it was told to `expect` it, the first app that asks finds the stock empty and waits for
+    its process to start.
     """
 
     def __init__(
@@ -46,9 +47,14 @@ class NodeStock:
             taken = first if first.alive else None
         if taken is None:
             taken = self._new(memory_mb)
-        if self._refill_timer is None:
-            self._refill_timer = self._loop.call_later(_REFILL_AFTER_S, self._refill)
+        self._refill_soon()
         return taken
+
+    def expect(self, memory_mb: int) -> None:
+        """Fill the stock for apps of this memory size."""
+        if self._program is not None:
+            self._ready_of(memory_mb)
+            self._refill_soon()
 
     async def close(self) -> None:
         """End every process that is left and wait until it is gone."""
@@ -61,6 +67,10 @@ class NodeStock:
             self._all_gone.clear()
             await self._all_gone.wait()
 
+    def _refill_soon(self) -> None:
+        if self._refill_timer is None and not self._closed:
+            self._refill_timer = self._loop.call_later(_REFILL_AFTER_S, self._refill)
+
     def _refill(self) -> None:
         self._refill_timer = None
         for memory_mb, ready in self._ready.items():
@@ -71,7 +81,7 @@ class NodeStock:
                     # Whoever takes one next tries again, and is told.
                     return
                 # One at a time: starting Node takes a processor for a while.
-                self._refill_timer = self._loop.call_later(_REFILL_AFTER_S, self._refill)
+                self._refill_soon()
                 return
 
     def _ready_of(self, memory_mb: int) -> deque[NodeProcess]:

@@ -101,6 +101,10 @@ class Pool:
             crew = self._crew_for(target)
         crew.submit(call, done)
 
+    def expect_node(self, memory_mb: int) -> None:
+        """Have Node processes of this memory size ready before the first call of a Node app."""
+        self._node.expect(memory_mb)
+
     async def stop_installation(self, installation_id: str, *, drain: bool = True) -> None:
         """End the workers of an installation. Waiting calls get `busy`.
 
