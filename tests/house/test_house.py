@@ -47,7 +47,7 @@ def test_every_room_says_what_it_owns(package: Path) -> None:
 
 
 def test_nothing_of_one_machine_is_in_the_project() -> None:
-    traces = re.compile(r"/work/|/root/|\.\./shared|extra-index-url|--index-url")
+    traces = re.compile(r"/work/|/root/|\.\./shared")
     found = []
     for path in tracked():
         if path == Path(__file__) or not path.exists() or path.suffix in {".png", ".ico"}:
@@ -55,6 +55,20 @@ def test_nothing_of_one_machine_is_in_the_project() -> None:
         if traces.search(path.read_text(errors="replace")):
             found.append(str(path.relative_to(ROOT)))
     assert found == []
+
+
+def test_locks_name_no_registry() -> None:
+    named = re.compile(r"index-url|find-links|https?://")
+    locks = [*(ROOT / "requirements").glob("*.txt")]
+    locks += [path for path in tracked() if path.name == "package-lock.json"]
+    text = {path: path.read_text() for path in locks}
+    found = {
+        str(path.relative_to(ROOT)): sorted(set(re.findall(r'"resolved": "[^"]*', lines)))
+        or named.findall(lines)
+        for path, lines in text.items()
+        if path.suffix == ".txt" or '"resolved"' in lines
+    }
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_nothing_is_left_for_later_in_the_sources() -> None:
