@@ -303,6 +303,21 @@ def test_batches_say_of_each_key_what_became_of_it(with_store: WithStore) -> Non
     with_store(scenario)
 
 
+def test_a_batch_that_fits_no_reply_says_which_keys_to_get_again(with_store: WithStore) -> None:
+    async def scenario(store: Store) -> None:
+        shop = await opened(store)
+        for number in range(20):
+            await shop.ask("set", key=f"k{number:02}", value="x" * 240_000)
+        got = await shop.raw("batch/get", [{"key": f"k{number:02}"} for number in range(20)])
+        assert [each["key"] for each in got["successfulKeys"]] == [f"k{n:02}" for n in range(17)]
+        assert {each["error"]["code"] for each in got["failedKeys"]} == {"MAX_SIZE"}
+        page = await shop.ask("query", limit=100)
+        assert len(page["data"]) == 17
+        assert len((await shop.ask("query", limit=100, after=page["cursor"]))["data"]) == 3
+
+    with_store(scenario)
+
+
 def test_transactions_check_and_do_everything_or_nothing(with_store: WithStore) -> None:
     async def scenario(store: Store) -> None:
         shop = await opened(store)

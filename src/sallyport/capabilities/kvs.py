@@ -160,10 +160,15 @@ async def _batch_get(asked: Asked, body: bytes) -> Any:
             found.append(each)
     keys = [(_space_in(kinds, each.entity_name), each.key) for each in found]
     items = await asked.store.read(appdata.items_by_key, asked.installation_id, keys)
-    succeeded = []
+    succeeded, size = [], 0
     for each, item in zip(found, items, strict=True):
+        size += 0 if item is None else len(item.value.encode())
         if item is None:
             failed.append(_not_done(each, _not_there()))
+        elif size > kvs_query.LARGEST_PAGE:
+            # It would not fit into one reply with those before it.
+            large = refused("MAX_SIZE", "The values are over 4 MB together; get fewer at once", 413)
+            failed.append(_not_done(each, large))
         else:
             fields = each.options.metadata_fields if each.options else None
             succeeded.append({**public(item, fields), **_of_entity(each)})
