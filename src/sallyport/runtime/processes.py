@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def kill_all(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def has_ended(pidfd: int, within_ms: int = 0) -> bool:
+    """Whether the process behind `pidfd` has ended, or does so in this time."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(within_ms))
 
 
 def kill_group(pidfd: int, pid: int) -> None:

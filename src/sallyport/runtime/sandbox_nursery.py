@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import socket
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from sallyport.runtime.frames import Frame
 from sallyport.runtime.hello import Ends, NoHello, fork_worker, read_hello
 from sallyport.runtime.logs import LEVELS, LINES, Level
 from sallyport.runtime.nursery import ImportFailure
+from sallyport.runtime.processes import has_ended
 from sallyport.runtime.result import UNREADABLE
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 
-_ENDS_WITHIN_S: Final = 0.05
+_ENDS_WITHIN_MS: Final = 50
 
 
 class _Ready(msgspec.Struct, forbid_unknown_fields=True):
@@ -216,7 +216,7 @@ class Birth:
 
     def _note_failed_import(self) -> None:
         # Its sockets close a moment before it has ended.
-        ended = bool(select.select([self._pidfd], [], [], _ENDS_WITHIN_S)[0])
+        ended = has_ended(self._pidfd, _ENDS_WITHIN_MS)
         how = "its process ended" if ended else "it took too long"
         self._nursery.fail(f"{how} while it was imported")
 

@@ -136,15 +136,19 @@ class Warden:
         kernel.enter(self._myself, kernel.NEW_PROCESSES)
         kernel.unshare(kernel.NEW_PROCESSES)
         group = self._groups.make(order["memory_mb"], order["processes"])
+        # A child that ends at once must not be reaped before its group is noted.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         child = os.fork()
         if child == 0:
             try:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
                 self._become(order, fds, group)
             except BaseException as error:
                 os.write(fds[0], f"The sandbox could not be entered: {error}".encode())
             os._exit(1)
         self._grouped[child] = group
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
     def _become(self, order: dict[str, Any], fds: list[int], group: str) -> None:
         """Enter the sandbox and serve: `fds` are those of an order, the output last."""

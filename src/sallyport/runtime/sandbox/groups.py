@@ -91,6 +91,16 @@ def find_groups(root: str, name: str) -> Groups:
     return Groups(places)
 
 
+def end_stale_groups(root: str, prefix: str) -> None:
+    """Remove the groups of platforms that were killed: `<prefix><pid>-...` of no living process."""
+    base = Path(f"{root}/sys/fs/cgroup")
+    for place in (base, *(base / each for each in ("memory", "pids", "cpu"))):
+        for group in place.glob(f"{prefix}*-*"):
+            owner = group.name.removeprefix(prefix).partition("-")[0]
+            if owner.isdigit() and not Path(f"{root}/proc/{owner}").exists():
+                end_groups(root, group.name)
+
+
 def end_groups(root: str, name: str) -> None:
     """Remove what a warden left behind. Processes in it have ended."""
     base = Path(f"{root}/sys/fs/cgroup")

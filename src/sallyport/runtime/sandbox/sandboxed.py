@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import itertools
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -20,8 +19,9 @@ import msgspec
 
 from sallyport.runtime import frames
 from sallyport.runtime.hello import NoHello, read_hello
+from sallyport.runtime.processes import has_ended
 from sallyport.runtime.sandbox.driver import Guarantee, Launch
-from sallyport.runtime.sandbox.groups import end_groups
+from sallyport.runtime.sandbox.groups import end_groups, end_stale_groups
 
 SCRIPT: Final = Path(__file__).parent.parent / "python" / "warden.py"
 PROCESSES: Final = 64
@@ -33,6 +33,7 @@ _FIRST_UID: Final = 1_900_000_000
 _UIDS: Final = 1_000_000
 _LEAST_UIDS: Final = 512
 _CHECK_MB: Final = 64
+_GROUPS: Final = "sallyport-"
 
 
 class _Order(msgspec.Struct, omit_defaults=True):
@@ -67,7 +68,7 @@ class SandboxDriver:
         self._control: socket.socket | None = None
         self._numbers = itertools.count()
         self._uids = usable_uids()
-        self._group = f"sallyport-{os.getpid()}-{id(self):x}"
+        self._group = f"{_GROUPS}{os.getpid()}-{id(self):x}"
 
     def start_python(self, bundle: Path, memory_mb: int, descriptors: list[int]) -> None:
         """Start a Python worker that sees this bundle.
@@ -146,6 +147,7 @@ class SandboxDriver:
                         raise
 
     def _start_warden(self) -> None:
+        end_stale_groups("", _GROUPS)
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         try:
@@ -208,7 +210,7 @@ class Sandboxed:
         self._pidfd = pidfd
 
     def poll(self) -> int | None:
-        if self.returncode is None and select.select([self._pidfd], [], [], 0)[0]:
+        if self.returncode is None and has_ended(self._pidfd):
             self.returncode = 0
             os.close(self._pidfd)
         return self.returncode
