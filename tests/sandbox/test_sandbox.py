@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from conftest import Field, named_processes
+from sandbox_world import Field, named_processes
 
 MEGABYTE = 1024 * 1024
 only_x86_64 = pytest.mark.skipif(
