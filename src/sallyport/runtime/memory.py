@@ -22,14 +22,18 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 def held_by(pid: int) -> int:
     """Bytes of private memory of a process and its descendants; files and shared memory left out.
 
-    0 for a process that is gone.
+    Quick to ask, and never too little: what forks still share is counted for each of them. 0 for a
+    process that is gone.
     """
     return sum(_private(each) for each in (pid, *descendants(pid)))
 
 
 def is_over(pid: int, memory_mb: int) -> bool:
-    """Whether they hold more than an app with this `memoryMB` may."""
-    return held_by(pid) > (memory_mb + BASE_MB) * MEGABYTE
+    """Whether they hold more than an app with this `memoryMB` may, shared pages counted once."""
+    most = (memory_mb + BASE_MB) * MEGABYTE
+    if held_by(pid) <= most:
+        return False
+    return sum(_share(each) for each in (pid, *descendants(pid))) > most
 
 
 def kernel_kills() -> int:
@@ -70,3 +74,15 @@ def _private(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return (int(resident) - int(shared)) * _PAGE
+
+
+def _share(pid: int) -> int:
+    """A process's share of its anonymous memory: a page that forks share is split among them."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except PermissionError:
+        return _private(pid)
+    _, found, rest = text.partition("\nPss_Anon:")
+    return int(rest.split(None, 1)[0]) * 1024 if found else _private(pid)
