@@ -13,9 +13,10 @@ from sallyport.gateway.call import Call
 from sallyport.gateway.facts import Facts, Lacking
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy, walk
+from sallyport.model.manifest import Function
 from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
-from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.errors import Refused
 from sallyport.vocab.ids import new_id
 
 Message = MutableMapping[str, Any]
@@ -72,14 +73,10 @@ class Gateway:
             raise
         except Exception:
             _log.exception("a call failed inside the gateway", extra={"trace_id": call.trace_id})
-            internal = Refused(
-                Reason.INTERNAL,
-                f"The platform could not carry out this call. Trace id {call.trace_id}.",
-                fix="Give the trace id to the operator of this platform.",
-            )
+            internal = refuse.failed_inside(call.trace_id)
             return await self._refuse(call, internal, started)
         reply = answer.of_function(call, outcome)
-        self._recorder.allowed(call, reply.status, _elapsed_us(started))
+        self._recorder.allowed(call, reply.status, elapsed_us(started))
         return reply
 
     async def _decide(self, call: Call) -> None:
@@ -91,12 +88,7 @@ class Gateway:
                 await self._facts.load(lacking)
             else:
                 return
-        raise Refused(
-            Reason.FACTS_STALE,
-            "The facts about this call changed too quickly to decide it.",
-            fix="Try again.",
-            headers={"Retry-After": "1"},
-        )
+        raise refuse.facts_moved()
 
     async def _run(self, call: Call, body: bytes) -> Outcome:
         assert call.installed is not None
@@ -104,16 +96,7 @@ class Gateway:
         function = call.installed.compiled.functions[call.found.route.function]
         return await self._invoke(
             call.installed.target,
-            Invocation(
-                id=call.invocation_id,
-                trace_id=call.trace_id,
-                function_key=function.key,
-                handler=function.handler,
-                request=call.request,
-                body=body,
-                context=call.context,
-                timeout_ms=function.timeout_seconds * SECOND,
-            ),
+            invocation_of(call, function, body, function.timeout_seconds * SECOND),
         )
 
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
@@ -122,8 +105,22 @@ class Gateway:
         reply = answer.of_refusal(
             call, refused, document, policy.public_url, forge=policy.forge_compatible
         )
-        await self._recorder.denied(call, refused, document, reply.status, _elapsed_us(started))
+        await self._recorder.denied(call, refused, document, reply.status, elapsed_us(started))
         return reply
+
+
+def invocation_of(call: Call, function: Function, body: bytes, timeout_ms: int) -> Invocation:
+    """The run of a function that a decided call asks for."""
+    return Invocation(
+        id=call.invocation_id,
+        trace_id=call.trace_id,
+        function_key=function.key,
+        handler=function.handler,
+        request=call.request,
+        body=body,
+        context=call.context,
+        timeout_ms=timeout_ms,
+    )
 
 
 def raw_path_of(scope: Message) -> str:
@@ -182,7 +179,8 @@ def _length(values: list[str]) -> int:
     return int(values[0]) if values and values[0].isdigit() else 0
 
 
-def _elapsed_us(started: int) -> int:
+def elapsed_us(started: int) -> int:
+    """Microseconds since `started`, a `time.perf_counter_ns`."""
     return (time.perf_counter_ns() - started) // 1000
 
 

@@ -77,6 +77,25 @@ def unless(denied: Denied | None, site: Site | None) -> None:
     raise Refused(denied.reason, denied.detail, fix=denied.fix, members=members)
 
 
+def failed_inside(trace_id: str) -> Refused:
+    """The platform's own fault; what it was is in the operator's log alone."""
+    return Refused(
+        Reason.INTERNAL,
+        f"The platform could not carry out this call. Trace id {trace_id}.",
+        fix="Give the trace id to the operator of this platform.",
+    )
+
+
+def facts_moved() -> Refused:
+    """No decision from facts that changed each time that they were read."""
+    return Refused(
+        Reason.FACTS_STALE,
+        "The facts about this call changed too quickly to decide it.",
+        fix="Try again.",
+        headers={"Retry-After": "1"},
+    )
+
+
 def payload_too_large(most: int) -> Refused:
     LIMITS_REACHED.labels("payload").inc()
     return Refused(

@@ -126,7 +126,7 @@ def _ready(
     variables: tuple[tuple[str, str], ...],
     bundles: Path,
 ) -> Installed:
-    manifest = _read(version.manifest)
+    manifest = manifest_of(version.manifest)
     compiled = _compile(version.manifest)
     return Installed(
         app=facts.app,
@@ -151,14 +151,15 @@ def _ready(
 
 
 @lru_cache(maxsize=512)
-def _read(manifest: str) -> Manifest:
+def manifest_of(manifest: str) -> Manifest:
+    """A version's manifest, read once for all of its installations and calls."""
     return from_json(manifest)
 
 
 @lru_cache(maxsize=512)
 def _compile(text: str) -> Compiled:
     """One compiled table serves every installation of a version."""
-    manifest = _read(text)
+    manifest = manifest_of(text)
     return Compiled(
         table=compile_routes(manifest.routes),
         functions={each.key: each for each in manifest.functions},

@@ -23,6 +23,8 @@ from sallyport.gateway.endpoint import (
     Message,
     Receive,
     Send,
+    elapsed_us,
+    invocation_of,
     raw_path_of,
     read_body,
     read_call,
@@ -31,15 +33,14 @@ from sallyport.gateway.endpoint import (
 from sallyport.gateway.facts import Facts, Lacking
 from sallyport.gateway.identity import function_headers
 from sallyport.gateway.record import Recorder
-from sallyport.gateway.sources import Installed
+from sallyport.gateway.sources import Installed, manifest_of
 from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy
 from sallyport.manifest.canonical import canonical_segments
-from sallyport.manifest.stored import from_json
 from sallyport.manifest.table import Found
 from sallyport.model.directory import Site
 from sallyport.model.manifest import Function, Route, WebTrigger
 from sallyport.observe.metrics import WEB_TRIGGER_CALLS
-from sallyport.runtime.call import Answer, Failure, Invocation
+from sallyport.runtime.call import Answer, Failure
 from sallyport.runtime.headers import OUTPUT_KEY
 from sallyport.store.engine import Store
 from sallyport.store.triggers import TriggerPlace, place_of
@@ -116,14 +117,10 @@ class WebTriggers:
             raise
         except Exception:
             _log.exception("a web trigger failed", extra={"trace_id": call.trace_id})
-            internal = Refused(
-                Reason.INTERNAL,
-                f"The platform could not carry out this call. Trace id {call.trace_id}.",
-                fix="Give the trace id to the operator of this platform.",
-            )
+            internal = refuse.failed_inside(call.trace_id)
             return await self._refuse(call, internal, started)
         reply = answer.of_function(call, outcome)
-        self._recorder.allowed(call, reply.status, _elapsed_us(started))
+        self._recorder.allowed(call, reply.status, elapsed_us(started))
         return reply
 
     async def _find(self, call: Call, secret: str) -> tuple[WebTrigger, Function]:
@@ -173,12 +170,7 @@ class WebTriggers:
             ):
                 raise _unknown()
             return installed, site
-        raise Refused(
-            Reason.FACTS_STALE,
-            "The facts about this call changed too quickly to decide it.",
-            fix="Try again.",
-            headers={"Retry-After": "1"},
-        )
+        raise refuse.facts_moved()
 
     def _count(self, trigger_id: str, now: int) -> None:
         """Count a call. Raises `Refused` beyond the limit of this minute."""
@@ -228,15 +220,8 @@ class WebTriggers:
         )
         outcome = await self._invoke(
             call.installed.target,
-            Invocation(
-                id=call.invocation_id,
-                trace_id=call.trace_id,
-                function_key=function.key,
-                handler=function.handler,
-                request=call.request,
-                body=body,
-                context=call.context,
-                timeout_ms=min(function.timeout_seconds * SECOND, LONGEST_RUN),
+            invocation_of(
+                call, function, body, min(function.timeout_seconds * SECOND, LONGEST_RUN)
             ),
         )
         if isinstance(outcome, Failure):
@@ -250,7 +235,7 @@ class WebTriggers:
             # Without an installation it is nobody's record, and anybody can make such calls; those
             # beyond the limit must not cost a write each.
             return reply
-        await self._recorder.denied(call, refused, document, reply.status, _elapsed_us(started))
+        await self._recorder.denied(call, refused, document, reply.status, elapsed_us(started))
         return reply
 
 
@@ -281,7 +266,7 @@ def _segments(path: str) -> tuple[str, ...]:
 
 def _declared(installed: Installed, module_key: str) -> tuple[WebTrigger, Function]:
     """The web trigger as the version that runs now declares it. Raises `Refused`."""
-    for trigger in from_json(installed.version.manifest).webtriggers:
+    for trigger in manifest_of(installed.version.manifest).webtriggers:
         function = installed.compiled.functions.get(trigger.function or "")
         if trigger.key == module_key and function is not None:
             return trigger, function
@@ -318,7 +303,3 @@ def _unknown() -> Refused:
         "No web trigger has this URL.",
         fix="Ask who gave you the URL for a new one; an admin of the site makes it.",
     )
-
-
-def _elapsed_us(started: int) -> int:
-    return (time.perf_counter_ns() - started) // 1000
