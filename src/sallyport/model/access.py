@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 OFFLINE_ACCESS = "offline_access"
 
@@ -14,18 +15,36 @@ def product_scope(product: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class IntegrationLink:
-    """An integration's tie to one app environment on one site, with the scopes it may ask for."""
+    """An integration's tie to one app environment on one site, with the scopes it may ask for.
+
+    `optional` are those of them that the account may leave out when it consents.
+    """
 
     site_id: str
     app_id: str
     environment_id: str
     scopes: frozenset[str]
     product_scopes: frozenset[str]
+    optional: frozenset[str] = frozenset()
+
+
+class ClientKind(StrEnum):
+    """What sort of OAuth client an integration is (RFC 6749 section 2.1)."""
+
+    CONFIDENTIAL = "confidential"
+    PUBLIC = "public"
+    SERVICE = "service"
+    """A service account: client credentials alone, no redirect URI, its own account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """An OAuth client ("3LO integration"). `redirect_uris` match exactly."""
+    """An OAuth client ("3LO integration"). `redirect_uris` match exactly.
+
+    `forge_compatible`: a confidential client that may go without PKCE, as the vendor's do. `jwks`
+    is a JWK Set as JSON text; with it the client proves itself by `private_key_jwt` alone.
+    `verified_at`: when the operator vouched for it.
+    """
 
     client_id: str
     name: str
@@ -34,6 +53,12 @@ class Integration:
     links: tuple[IntegrationLink, ...]
     created_at: int
     revoked_at: int | None
+    kind: ClientKind = ClientKind.CONFIDENTIAL
+    forge_compatible: bool = False
+    require_par: bool = False
+    require_dpop: bool = False
+    jwks: str | None = None
+    verified_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from sallyport.model.access import Integration, IntegrationLink
+from sallyport.model.access import ClientKind, Integration, IntegrationLink
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.changes import Kind
@@ -208,6 +208,7 @@ async def _write_link(tx: Tx, client_id: str, link: IntegrationLink) -> None:
             environment_id=link.environment_id,
             scopes=write_names(link.scopes),
             product_scopes=write_names(link.product_scopes),
+            optional_scopes=write_names(link.optional),
             created_at=tx.now,
         )
     )
@@ -237,6 +238,7 @@ async def _with_links(reader: Reader, rows: Sequence[Row[Any]]) -> list[Integrat
                 link.environment_id,
                 read_names(link.scopes),
                 read_names(link.product_scopes),
+                read_names(link.optional_scopes),
             )
         )
     return [
@@ -248,6 +250,12 @@ async def _with_links(reader: Reader, rows: Sequence[Row[Any]]) -> list[Integrat
             tuple(links[row.client_id]),
             row.created_at,
             row.revoked_at,
+            ClientKind(row.kind),
+            row.forge_compatible,
+            row.require_par,
+            row.require_dpop,
+            row.jwks,
+            row.verified_at,
         )
         for row in rows
     ]
