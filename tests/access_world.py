@@ -157,6 +157,7 @@ async def seed(store: Store) -> World:
                 frozenset({JIRA}),
             ),
             ids.digest(secret),
+            forge_compatible=True,
         )
         for name, secret in zip(("Sync", "Rival"), secrets, strict=True)
     ]

@@ -156,6 +156,7 @@ def connected(demo: Demo, app_id: str, scopes: list[str]) -> DeployedApp:
             json={
                 "name": "Test client",
                 "redirect_uris": [REDIRECT_URI],
+                "forge_compatible": True,
                 "link": {
                     "site": site,
                     "app_id": app_id,

@@ -27,11 +27,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from access_world import CALLBACK, JIRA, READ, WRITE, World, seed
+from sallyport.model.access import ClientKind
 from sallyport.model.consent import AuthorizeProblem, ConsentView
-from sallyport.model.directory import Account
+from sallyport.model.directory import Account, Actor
 from sallyport.oauth import OAuth, build_routes
 from sallyport.store.accounts import account_by_id
 from sallyport.store.engine import Store, open_store
+from sallyport.store.integrations import create_integration
 from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
 from sallyport.tokens.keys import Keys, open_keys
@@ -155,6 +157,33 @@ class Server:
             "token": token,
         }
         return self.post("/oauth/revoke", {**form, **changes})
+
+    def introspect(self, token: str, **changes: str | None) -> httpx.Response:
+        form = {
+            "client_id": self.world.client_id,
+            "client_secret": self.world.secret,
+            "token": token,
+            **changes,
+        }
+        return self.post("/oauth/introspect", {k: v for k, v in form.items() if v is not None})
+
+    def integration(self, kind: ClientKind, callback: str = CALLBACK, **options: bool) -> str:
+        """The client id of a further integration, without a secret, linked as the first one is."""
+        world = self.world
+        made = self.act(
+            world.store.write(
+                create_integration,
+                Actor(world.developer.id, world.developer.name),
+                world.developer.id,
+                f"A {kind} client",
+                (callback,),
+                world.link(),
+                None,
+                kind=kind,
+                **options,
+            )
+        )
+        return made.client_id
 
     def resources(self, token: str) -> httpx.Response:
         """Which site the token opens; 401 for a token that is dead."""

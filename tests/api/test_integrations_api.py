@@ -142,6 +142,8 @@ def test_a_member_makes_an_integration_and_gets_all_it_needs(people: People) -> 
         "sns": f"{people.app_id}.{link['environment_id']}",
         "response_type": "code",
         "prompt": "consent",
+        "code_challenge": "${YOUR_S256_CHALLENGE}",
+        "code_challenge_method": "S256",
         "state": "${YOUR_USER_BOUND_VALUE}",
     }
     assert "%20" in address.query
@@ -341,3 +343,18 @@ def test_strangers_without_credentials_get_nothing(people: People) -> None:
         for path in ("/integrations", "/grants", "/admin/sites/acme.test/grants"):
             refused(anonymous.get(path), 401, "not_signed_in")
         refused(people.create(anonymous), 401, "not_signed_in")
+
+
+def test_a_client_is_confidential_public_or_forge_compatible(people: People) -> None:
+    made = answer(people.create(), 201)
+    assert (made["kind"], made["forge_compatible"]) == ("confidential", False)
+    assert "code_challenge_method=S256" in made["links"][0]["authorization_url"]
+    forge = answer(people.create(forge_compatible=True), 201)
+    assert forge["forge_compatible"] is True
+    assert "code_challenge" not in forge["links"][0]["authorization_url"]
+
+    public = answer(people.create(public=True), 201)
+    assert (public["kind"], public["live_secrets"]) == ("public", 0)
+    assert "client_secret" not in public
+    refused(people.member.post(f"/integrations/{public['client_id']}/secrets"), 409, "conflict")
+    refused(people.create(public=True, forge_compatible=True), 422, "invalid_input")

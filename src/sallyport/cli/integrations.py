@@ -76,6 +76,12 @@ def list_integrations(as_json: bool) -> None:
     required=True,
     help="Where the browser returns with the code; may be given several times.",
 )
+@click.option("--public", is_flag=True, help="A client that can keep no secret, such as an app.")
+@click.option(
+    "--forge-compatible",
+    is_flag=True,
+    help="A client written for Forge, which sends no PKCE challenge.",
+)
 @site_option
 @environment_option
 @_scope_option
@@ -85,6 +91,8 @@ def list_integrations(as_json: bool) -> None:
 def create(
     name: str,
     redirect_uris: tuple[str, ...],
+    public: bool,
+    forge_compatible: bool,
     site: str,
     environment: str,
     scopes: tuple[str, ...],
@@ -94,21 +102,29 @@ def create(
 ) -> None:
     """Make an integration, linked to an app installed on a site.
 
-    The client secret is printed once.
+    The client secret is printed once. Authorization requests need PKCE (S256), unless the
+    integration is Forge-compatible.
     """
     app = app_id(app)
     with signed_in() as api:
         link = _link(api, site, app, environment, scopes, product_scopes)
         made = api.post(
             "integrations",
-            json={"name": name, "redirect_uris": list(redirect_uris), "link": link},
+            json={
+                "name": name,
+                "redirect_uris": list(redirect_uris),
+                "link": link,
+                "public": public,
+                "forge_compatible": forge_compatible,
+            },
         )
     if as_json:
         click.echo(json_text(made))
         return
     done(f"Created the integration {made['name']}")
     _show(made)
-    note("Keep the client secret now: it is not shown again.")
+    if made.get("client_secret"):
+        note("Keep the client secret now: it is not shown again.")
 
 
 @integrations.command("show")
@@ -229,6 +245,12 @@ def _product_scopes(api: Api, site: str, app: str, environment: str) -> list[str
     )
 
 
+def _kind(integration: dict[str, Any]) -> str:
+    if integration["forge_compatible"]:
+        return "confidential, Forge-compatible (PKCE optional)"
+    return f"{integration['kind']}, PKCE required"
+
+
 def _show(integration: dict[str, Any]) -> None:
     each = integration
     rows: list[tuple[str, object]] = [
@@ -237,6 +259,7 @@ def _show(integration: dict[str, Any]) -> None:
     ]
     if each.get("client_secret"):
         rows.append(("Client secret", each["client_secret"]))
+    rows.append(("Kind", _kind(each)))
     rows.append(("Callback URLs", each["redirect_uris"]))
     for link in each["links"]:
         rows += [

@@ -160,6 +160,7 @@ async def create_integration(demo: Demo) -> None:
         json={
             "name": "HR Sync",
             "redirect_uris": [REDIRECT_URI],
+            "forge_compatible": True,
             "link": {
                 "site": demo.state["site"]["site_id"],
                 "app_id": demo.state["app_id"],

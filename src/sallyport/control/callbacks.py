@@ -17,6 +17,7 @@ from sallyport.vocab.errors import Reason, Refused
 
 MOST_CALLBACKS = 10
 LONGEST = 2_000
+CHALLENGE_PLACEHOLDER = "${YOUR_S256_CHALLENGE}"
 STATE_PLACEHOLDER = "${YOUR_USER_BOUND_VALUE}"
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -53,11 +54,18 @@ def check_callback(url: str) -> None:
 
 
 def authorization_url(
-    public_url: str, client_id: str, redirect_uri: str, scopes: Iterable[str], namespace: str
+    public_url: str,
+    client_id: str,
+    redirect_uri: str,
+    scopes: Iterable[str],
+    namespace: str,
+    *,
+    pkce: bool,
 ) -> str:
     """The complete URL to send a person to, contract section (f.2): nothing is left to add.
 
-    `state` is a placeholder that the client's own value takes the place of.
+    `state` is a placeholder that the client's own value takes the place of; so is the challenge of
+    a client that must use PKCE.
     """
     query = urlencode(
         {
@@ -72,7 +80,10 @@ def authorization_url(
         quote_via=quote,
         safe="",
     )
-    return f"{public_url}/authorize?{query}&state={STATE_PLACEHOLDER}"
+    challenge = (
+        f"&code_challenge={CHALLENGE_PLACEHOLDER}&code_challenge_method=S256" if pkce else ""
+    )
+    return f"{public_url}/authorize?{query}{challenge}&state={STATE_PLACEHOLDER}"
 
 
 def _what_is_wrong(url: str) -> str | None:

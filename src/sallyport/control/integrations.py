@@ -20,7 +20,7 @@ from sallyport.control.links import (
 from sallyport.control.names import clean_name
 from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
-from sallyport.model.access import Integration
+from sallyport.model.access import ClientKind, Integration
 from sallyport.model.directory import Account, Actor
 from sallyport.store import accounts, client_secrets, environments, integrations
 from sallyport.store.engine import Reader, Tx
@@ -58,12 +58,30 @@ class IntegrationView:
 
 
 async def create_integration(
-    services: Services, actor: Actor, name: str, redirect_uris: Sequence[str], wanted: LinkRequest
-) -> tuple[IntegrationView, str]:
-    """A new integration, linked, and its secret, which is told this once. Raises `Refused`."""
+    services: Services,
+    actor: Actor,
+    name: str,
+    redirect_uris: Sequence[str],
+    wanted: LinkRequest,
+    *,
+    public: bool = False,
+    forge_compatible: bool = False,
+) -> tuple[IntegrationView, str | None]:
+    """A new integration, linked, and its secret, which is told this once. Raises `Refused`.
+
+    A public client (an app on people's devices, a page in a browser) has no secret and always uses
+    PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE.
+    """
     cleaned = clean_name(name, "integration's name")
     callbacks = check_callbacks(redirect_uris)
-    secret = ids.new_secret(ids.CLIENT_SECRET)
+    if public and forge_compatible:
+        raise Refused(
+            Reason.INVALID_INPUT,
+            "A public client cannot be Forge-compatible: nothing but PKCE protects its codes.",
+            fix="Leave out one of the two.",
+        )
+    kind = ClientKind.PUBLIC if public else ClientKind.CONFIDENTIAL
+    secret = None if public else ids.new_secret(ids.CLIENT_SECRET)
 
     async def work(tx: Tx) -> IntegrationView:
         if actor.account_id is None:
@@ -77,7 +95,15 @@ async def create_integration(
                 fix="End one that is no longer needed.",
             )
         made = await integrations.create_integration(
-            tx, actor, actor.account_id, cleaned, callbacks, link, ids.digest(secret)
+            tx,
+            actor,
+            actor.account_id,
+            cleaned,
+            callbacks,
+            link,
+            None if secret is None else ids.digest(secret),
+            kind=kind,
+            forge_compatible=forge_compatible,
         )
         return await _view(services, tx, made)
 
@@ -207,7 +233,13 @@ async def rotate_secret(services: Services, actor: Actor, client_id: str) -> str
     secret = ids.new_secret(ids.CLIENT_SECRET)
 
     async def work(tx: Tx) -> None:
-        await _own(tx, actor, client_id)
+        found = await _own(tx, actor, client_id)
+        if found.kind is ClientKind.PUBLIC:
+            raise Refused(
+                Reason.CONFLICT,
+                "A public client has no secret: it could not keep one.",
+                fix="Make another integration for a client that runs on a server.",
+            )
         await client_secrets.add_secret(tx, actor, client_id, ids.digest(secret))
 
     await services.store.write(work)
@@ -260,7 +292,7 @@ async def _live(reader: Reader, client_id: str) -> Integration:
     found = None
     if ids.is_uuid(client_id):
         found = await integrations.integration_by_client_id(reader, client_id)
-    if found is None or found.revoked_at is not None:
+    if found is None or found.revoked_at is not None or found.kind is ClientKind.SERVICE:
         raise _no_such()
     return found
 

@@ -103,6 +103,7 @@ async def link_views(
                     integration.redirect_uris[0],
                     link.scopes | link.product_scopes,
                     environment.namespace,
+                    pkce=not integration.forge_compatible,
                 ),
                 base_urls=tuple(
                     url
@@ -123,6 +124,15 @@ def require_room(integration: Integration, link: IntegrationLink) -> None:
             f"An integration has at most {MOST_LINKS} links.",
             fix="Remove a link that is no longer needed, or make another integration.",
         )
+
+
+async def offered_product_scopes(
+    reader: Reader, actor: Actor, site: str, app_id: str, environment: str
+) -> tuple[str, ...]:
+    """The product scopes of every product that the app is installed on there. Raises `Refused`."""
+    found = await site_of_member(reader, actor, site)
+    named = await environments.environment_by_key(reader, app_id, environment)
+    return tuple(product_scope(each) for each in await _products(reader, found, named))
 
 
 async def _products(reader: Reader, site: Site, environment: Environment | None) -> Sequence[str]:

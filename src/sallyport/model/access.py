@@ -77,6 +77,20 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """A client that acts for itself on one site (RFC 6749 section 4.4).
+
+    `grant` is what an admin of the site allowed it; it acts as the account `grant.account_id`.
+    """
+
+    client_id: str
+    name: str
+    grant: Grant
+    created_by: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenFamily:
     """The tokens that descend from one code. Revoking it ends them all."""
 

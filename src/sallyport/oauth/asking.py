@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sallyport.model.access import OFFLINE_ACCESS, Integration
+from sallyport.model.access import OFFLINE_ACCESS, ClientKind, Integration
+from sallyport.model.redirects import is_registered
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import (
     INVALID_REQUEST,
@@ -83,11 +84,12 @@ class Asking:
 
 
 async def known_client(oauth: OAuth, asking: Asking) -> None:
-    """The client exists and was not revoked."""
+    """The client exists, was not revoked, and is no service account: those ask nobody."""
     client_id = asking.parameters.get("client_id")
     if client_id is not None and ids.is_uuid(client_id):
         asking.integration = await oauth.store.read(integration_by_client_id, client_id)
-    if asking.integration is None or asking.integration.revoked_at is not None:
+    found = asking.integration
+    if found is None or found.revoked_at is not None or found.kind is ClientKind.SERVICE:
         raise Stop(
             INVALID_REQUEST,
             "The link that brought you here names no integration that exists on this platform.",
@@ -99,13 +101,14 @@ async def known_client(oauth: OAuth, asking: Asking) -> None:
 async def exact_redirect_uri(_oauth: OAuth, asking: Asking) -> None:
     """The redirect URI is, character by character, one that the client registered.
 
-    RFC 9700 section 2.1. It may be absent where one alone is registered.
+    RFC 9700 section 2.1; of a public client's loopback address the port may differ. It may be
+    absent where one alone is registered.
     """
     registered = asking.client.redirect_uris
     absent = "redirect_uri" not in asking.parameters.sent
     given = registered[0] if absent and len(registered) == 1 else None
     given = given or asking.parameters.get("redirect_uri")
-    if given is None or given not in registered:
+    if given is None or not is_registered(asking.client, given):
         raise Stop(
             INVALID_REQUEST,
             "The address that this request wants to go back to is not one of the integration's "
@@ -150,16 +153,21 @@ async def our_audience(oauth: OAuth, asking: Asking) -> None:
     raise Stop(INVALID_REQUEST, f"audience must be one of {known}, or absent.")
 
 
-async def s256_or_no_challenge(_oauth: OAuth, asking: Asking) -> None:
+async def s256_challenge(_oauth: OAuth, asking: Asking) -> None:
     """PKCE by S256 alone (RFC 7636, RFC 9700 section 2.1.1).
 
-    Confidential clients may go without, since clients of the vendor send none.
+    Forge-compatible clients may go without, since clients of the vendor send none.
     """
     challenge = asking.parameters.get("code_challenge")
     method = asking.parameters.get("code_challenge_method")
     sent = asking.parameters.sent
     if "code_challenge" not in sent and "code_challenge_method" not in sent:
-        return
+        if asking.client.forge_compatible:
+            return
+        raise Stop(
+            INVALID_REQUEST,
+            "code_challenge is missing: this client must use PKCE with S256 (RFC 7636).",
+        )
     if method != "S256":
         raise Stop(INVALID_REQUEST, "code_challenge_method must be S256.")
     if challenge is None or not is_challenge(challenge):
@@ -251,7 +259,7 @@ STEPS: tuple[Step, ...] = (
     no_request_object,
     code_in_the_query,
     our_audience,
-    s256_or_no_challenge,
+    s256_challenge,
     known_prompt,
     one_app,
     scopes_of_the_links,

@@ -1,4 +1,8 @@
-"""Client authentication: `client_secret_basic` and `client_secret_post` (RFC 6749 section 2.3)."""
+"""Client authentication (RFC 6749 section 2.3): a secret by Basic or in the body.
+
+Public clients name themselves and prove nothing here; PKCE and the rotation of refresh tokens
+protect what they hold.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,31 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
+from sallyport.model.access import ClientKind
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import INVALID_CLIENT, INVALID_REQUEST, OAuthError
 from sallyport.oauth.parameters import Parameters
 from sallyport.store.client_secrets import live_secret_digests
+from sallyport.store.integrations import integration_by_client_id
 from sallyport.vocab import ids
 
-METHODS = ("client_secret_basic", "client_secret_post")
+METHODS = ("client_secret_basic", "client_secret_post", "none")
+SECRET_METHODS = METHODS[:2]
 PARAMETERS = frozenset({"client_id", "client_secret"})
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="sallyport"'}
 
 
 async def authenticate_client(oauth: OAuth, request: Request, parameters: Parameters) -> str:
-    """The client id of who calls, its secret checked. Raises `OAuthError`."""
+    """The client id of who calls, its secret checked. Raises `OAuthError`.
+
+    A public client is told by its id alone (RFC 6749 section 3.2.1).
+    """
     client_id, secret = _credentials(request, parameters)
+    if secret is None:
+        if not await _is_public(oauth, client_id):
+            raise _invalid_client("Send client_id and client_secret, in the body or by Basic.")
+        return client_id
     live = await oauth.store.read(live_secret_digests, client_id) if ids.is_uuid(client_id) else ()
     presented = ids.digest(secret)
     # Every live digest is compared, so that the time taken does not tell which one it was.
@@ -33,12 +47,28 @@ async def authenticate_client(oauth: OAuth, request: Request, parameters: Parame
     return client_id
 
 
-def _credentials(request: Request, parameters: Parameters) -> tuple[str, str]:
+async def authenticate_with_secret(oauth: OAuth, request: Request, parameters: Parameters) -> str:
+    """As `authenticate_client`, for endpoints that tell things: public clients are refused."""
+    client_id = await authenticate_client(oauth, request, parameters)
+    if parameters.get("client_secret") is None and not request.headers.getlist("authorization"):
+        raise _invalid_client("Public clients cannot use this endpoint.")
+    return client_id
+
+
+async def _is_public(oauth: OAuth, client_id: str) -> bool:
+    if not ids.is_uuid(client_id):
+        return False
+    found = await oauth.store.read(integration_by_client_id, client_id)
+    return found is not None and found.revoked_at is None and found.kind is ClientKind.PUBLIC
+
+
+def _credentials(request: Request, parameters: Parameters) -> tuple[str, str | None]:
+    """Client id and secret; no secret where none was sent."""
     headers = request.headers.getlist("authorization")
     client_id = parameters.get("client_id")
     secret = parameters.get("client_secret")
     if not headers:
-        if client_id is None or secret is None:
+        if client_id is None:
             raise _invalid_client("Send client_id and client_secret, in the body or by Basic.")
         return client_id, secret
     if len(headers) > 1 or secret is not None:

@@ -15,6 +15,7 @@ from sallyport.store.directory import site_by_host
 
 TOKEN = "/oauth/token"
 REVOKE = "/oauth/revoke"
+INTROSPECT = "/oauth/introspect"
 RESOURCES = "/oauth/token/accessible-resources"
 JWKS = "/.well-known/jwks.json"
 SERVER = "/.well-known/oauth-authorization-server"
@@ -65,6 +66,8 @@ def server_document(oauth: OAuth) -> dict[str, Any]:
         "grant_types_supported": list(GRANTS),
         "token_endpoint_auth_methods_supported": list(client_auth.METHODS),
         "revocation_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "introspection_endpoint": oauth.issuer + INTROSPECT,
+        "introspection_endpoint_auth_methods_supported": list(client_auth.SECRET_METHODS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,

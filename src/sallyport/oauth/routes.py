@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport.oauth import authorize, metadata, resources, revoke, token
+from sallyport.oauth import authorize, introspect, metadata, resources, revoke, token
 from sallyport.oauth.deps import OAuth
 
 Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
@@ -18,6 +18,7 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", authorize.PATH, authorize.decide),
     ("POST", metadata.TOKEN, token.exchange_token),
     ("POST", metadata.REVOKE, revoke.revoke),
+    ("POST", metadata.INTROSPECT, introspect.introspect),
     ("GET", metadata.RESOURCES, resources.accessible_resources),
     ("GET", metadata.JWKS, metadata.jwks),
     ("GET", metadata.SERVER, metadata.authorization_server),

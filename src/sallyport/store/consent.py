@@ -8,6 +8,7 @@ from sqlalchemy import insert
 
 from sallyport.model.access import OFFLINE_ACCESS, Integration, IntegrationLink
 from sallyport.model.directory import Actor, Site
+from sallyport.model.redirects import is_registered
 from sallyport.model.registry import App, CustomScope, Environment
 from sallyport.store import schema
 from sallyport.store.apps import app_by_id
@@ -98,7 +99,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
     if integration is None or environment is None:
         return False
     link = next((each for each in integration.links if _is_for(each, consent)), None)
-    if link is None or consent.redirect_uri not in integration.redirect_uris:
+    if link is None or not is_registered(integration, consent.redirect_uri):
         return False
     if not consent.scopes <= link.scopes | link.product_scopes | {OFFLINE_ACCESS}:
         return False

@@ -31,21 +31,29 @@ async def integration_by_client_id(reader: Reader, client_id: str) -> Integratio
 
 
 async def integrations_of_owner(reader: Reader, account_id: str) -> list[Integration]:
-    """The live integrations that an account made, newest first."""
+    """The live integrations that an account made, newest first; no service accounts."""
     rows = await reader.all(
         select(schema.integration)
-        .where(_integration.owner_id == account_id, _integration.revoked_at.is_(None))
+        .where(
+            _integration.owner_id == account_id,
+            _integration.revoked_at.is_(None),
+            _integration.kind != ClientKind.SERVICE.value,
+        )
         .order_by(_integration.created_at.desc(), _integration.client_id)
     )
     return await _with_links(reader, rows)
 
 
 async def integrations_of_site(reader: Reader, site_id: str) -> list[Integration]:
-    """The live integrations that are linked to an app on a site, newest first."""
+    """The live integrations that are linked to an app on a site; no service accounts."""
     linked = select(_link.client_id).where(_link.site_id == site_id)
     rows = await reader.all(
         select(schema.integration)
-        .where(_integration.client_id.in_(linked), _integration.revoked_at.is_(None))
+        .where(
+            _integration.client_id.in_(linked),
+            _integration.revoked_at.is_(None),
+            _integration.kind != ClientKind.SERVICE.value,
+        )
         .order_by(_integration.created_at.desc(), _integration.client_id)
     )
     return await _with_links(reader, rows)
@@ -58,9 +66,12 @@ async def create_integration(
     name: str,
     redirect_uris: Sequence[str],
     link: IntegrationLink,
-    secret_digest: str,
+    secret_digest: str | None,
+    *,
+    kind: ClientKind = ClientKind.CONFIDENTIAL,
+    forge_compatible: bool = False,
 ) -> Integration:
-    """A new integration with its first secret and its first link."""
+    """A new integration with its first link, and its first secret unless it is a public client."""
     client_id = new_id()
     await tx.run(
         insert(schema.integration).values(
@@ -68,11 +79,14 @@ async def create_integration(
             name=name,
             owner_id=owner_id,
             redirect_uris=json.dumps(list(redirect_uris)),
+            kind=kind.value,
+            forge_compatible=forge_compatible,
             created_at=tx.now,
             revoked_at=None,
         )
     )
-    await store_secret(tx, client_id, secret_digest, tx.now)
+    if secret_digest is not None:
+        await store_secret(tx, client_id, secret_digest, tx.now)
     await _write_link(tx, client_id, link)
     tx.changed(Kind.INTEGRATION, client_id)
     tx.audit(
@@ -82,6 +96,8 @@ async def create_integration(
         app_id=link.app_id,
         subject=client_id,
         name=name,
+        kind=kind.value,
+        forge_compatible=forge_compatible,
         environment_id=link.environment_id,
         scopes=sorted(link.scopes | link.product_scopes),
     )

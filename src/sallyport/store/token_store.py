@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import insert, select, update
 
-from sallyport.model.access import OFFLINE_ACCESS
+from sallyport.model.access import OFFLINE_ACCESS, Grant
 from sallyport.model.directory import Actor
 from sallyport.model.redemption import (
     Action,
@@ -25,7 +25,7 @@ from sallyport.model.redemption import (
 )
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Tx
-from sallyport.store.grants import end_family, family_by_id
+from sallyport.store.grants import end_family, family_by_id, grant_by_id
 from sallyport.store.lists import read_names, write_names
 from sallyport.store.standing import standing_of
 from sallyport.vocab.events import Event
@@ -187,6 +187,30 @@ async def rotate_refresh(
         await _add_refresh(tx, rules, successor.digest, issue)
     _audit(tx, Event.TOKEN_REFRESHED, actor, issue, repeated=repeated)
     return issue
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRefresh:
+    """A refresh token that nobody has used. `expires_at` is its own or its family's end."""
+
+    family_id: str
+    grant: Grant
+    scopes: frozenset[str]
+    expires_at: int
+
+
+async def live_refresh(reader: Reader, digest: str) -> LiveRefresh | None:
+    """An unused refresh token; None where it is unknown or has a successor."""
+    row = await reader.first(
+        select(_token.family_id, _token.expires_at).where(
+            _token.digest == digest, _token.consumed_at.is_(None)
+        )
+    )
+    family = await family_by_id(reader, row.family_id) if row is not None else None
+    grant = await grant_by_id(reader, family.grant_id) if family is not None else None
+    if row is None or family is None or grant is None:
+        return None
+    return LiveRefresh(family.id, grant, family.scopes, min(row.expires_at, family.expires_at))
 
 
 async def family_of_refresh(reader: Reader, digest: str) -> tuple[str, str] | None:

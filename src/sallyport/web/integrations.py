@@ -40,7 +40,13 @@ async def create(visit: Visit, form: FormData) -> Response:
     wanted = _link_of(form)
     try:
         view, secret = await integrations.create_integration(
-            visit.services, visit.actor, one(form, "name"), lines(form, "callbacks"), wanted
+            visit.services,
+            visit.actor,
+            one(form, "name"),
+            lines(form, "callbacks"),
+            wanted,
+            public=one(form, "client") == "public",
+            forge_compatible=one(form, "client") == "forge",
         )
     except Refused as refused:
         return await _new_page(
@@ -48,6 +54,7 @@ async def create(visit: Visit, form: FormData) -> Response:
             (wanted.site, wanted.app_id, wanted.environment),
             name=one(form, "name"),
             callbacks=one(form, "callbacks"),
+            client=one(form, "client"),
             chosen=(*wanted.scopes, *wanted.product_scopes),
             problem=refused,
         )
@@ -155,6 +162,7 @@ async def _new_page(
     *,
     name: str = "",
     callbacks: str = "",
+    client: str = "",
     chosen: tuple[str, ...] = (),
     problem: Refused | None = None,
 ) -> Response:
@@ -164,6 +172,7 @@ async def _new_page(
         status=problem.reason.status if problem is not None else 200,
         name=name,
         callbacks=callbacks,
+        client=client,
         problem=problem,
         **_offer(await app_on_site(visit.services, visit.actor, *place), chosen),
     )

@@ -38,9 +38,13 @@ class Link(Body):
 
 
 class NewIntegration(Body):
+    """`public`: a client that can keep no secret. `forge_compatible`: one that sends no PKCE."""
+
     name: str
     redirect_uris: list[str]
     link: Link
+    public: bool = False
+    forge_compatible: bool = False
 
 
 class Changes(Body):
@@ -50,11 +54,17 @@ class Changes(Body):
 
 @router.post("/integrations", status_code=201)
 async def create(body: NewIntegration, actor: ActorDep, services: ServicesDep) -> dict[str, Any]:
-    """Make an integration. `client_secret` is told in this answer alone."""
+    """Make an integration. `client_secret` is told in this answer alone; public ones have none."""
     made, secret = await integrations.create_integration(
-        services, actor, body.name, body.redirect_uris, body.link.request()
+        services,
+        actor,
+        body.name,
+        body.redirect_uris,
+        body.link.request(),
+        public=body.public,
+        forge_compatible=body.forge_compatible,
     )
-    return {**describe(made), "client_secret": secret}
+    return describe(made) if secret is None else {**describe(made), "client_secret": secret}
 
 
 @router.get("/integrations")
@@ -138,6 +148,8 @@ def describe(view: IntegrationView) -> dict[str, Any]:
         if view.owner is None
         else {"account_id": view.owner.id, "email": view.owner.email, "name": view.owner.name},
         "redirect_uris": list(integration.redirect_uris),
+        "kind": integration.kind.value,
+        "forge_compatible": integration.forge_compatible,
         "created_at": iso(integration.created_at),
         "live_secrets": view.live_secrets,
         "links": [_link(each) for each in view.links],

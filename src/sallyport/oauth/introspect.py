@@ -1,0 +1,103 @@
+"""`/oauth/introspect` (RFC 7662): a client asks what one of its own tokens is good for now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sallyport.oauth import client_auth
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import INVALID_REQUEST, NO_STORE, OAuthError, error_response
+from sallyport.oauth.parameters import read_body
+from sallyport.store.engine import Reader
+from sallyport.store.grants import family_by_id
+from sallyport.store.standing import standing_of
+from sallyport.store.token_store import LiveRefresh, live_refresh
+from sallyport.tokens.access import namespace_of, scope_text, verify
+from sallyport.vocab import ids
+from sallyport.vocab.clock import SECOND
+from sallyport.vocab.errors import Refused
+
+KNOWN = client_auth.PARAMETERS | {"token", "token_type_hint"}
+INACTIVE: dict[str, Any] = {"active": False}
+
+
+async def introspect(oauth: OAuth, request: Request) -> Response:
+    """`{"active": false}` and nothing else for whatever is not a live token of the caller's.
+
+    So nobody learns of another client's tokens, not even that they exist (section 2.2).
+    """
+    try:
+        parameters = await read_body(request, KNOWN)
+        client_id = await client_auth.authenticate_with_secret(oauth, request, parameters)
+        token = parameters.get("token")
+        if token is None:
+            raise OAuthError(INVALID_REQUEST, "token is missing.")
+        told = await _told(oauth, client_id, token)
+    except OAuthError as error:
+        return error_response(error)
+    return JSONResponse(INACTIVE if told is None else told, headers=NO_STORE)
+
+
+async def _told(oauth: OAuth, client_id: str, token: str) -> dict[str, Any] | None:
+    if ids.is_well_formed(token, ids.REFRESH_TOKEN):
+        return await _refresh_token(oauth, client_id, token)
+    return await _access_token(oauth, client_id, token)
+
+
+async def _access_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any] | None:
+    """What the token opens now: its own scopes, as far as consent and link still allow them."""
+    try:
+        token = verify(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
+    except Refused:
+        return None
+    if token.client_id != client_id:
+        return None
+    scopes = token.scopes & await oauth.store.read(_live_scopes, token.grant_id, token.family_id)
+    if not scopes:
+        return None
+    return {
+        "active": True,
+        "scope": scope_text(token.namespace, scopes),
+        "client_id": client_id,
+        "sub": token.account_id,
+        "token_type": "Bearer",
+        "exp": token.expires_at // SECOND,
+        "iss": oauth.issuer,
+        "aud": oauth.issuer,
+        "jti": token.token_id,
+    }
+
+
+async def _refresh_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any] | None:
+    found: LiveRefresh | None = await oauth.store.read(live_refresh, ids.digest(raw))
+    if found is None or found.grant.client_id != client_id:
+        return None
+    if oauth.store.clock.now() >= found.expires_at:
+        return None
+    scopes = found.scopes & await oauth.store.read(_live_scopes, found.grant.id, found.family_id)
+    if not scopes:
+        return None
+    return {
+        "active": True,
+        "scope": scope_text(namespace_of(found.grant), scopes),
+        "client_id": client_id,
+        "sub": found.grant.account_id,
+        "exp": found.expires_at // SECOND,
+        "iss": oauth.issuer,
+    }
+
+
+async def _live_scopes(reader: Reader, grant_id: str, family_id: str) -> frozenset[str]:
+    """The scopes that stand behind a token; none where anything behind it has ended."""
+    family = await family_by_id(reader, family_id)
+    standing = await standing_of(reader, grant_id)
+    if family is None or family.revoked_at is not None:
+        return frozenset()
+    if standing is None or standing.grant.revoked_at is not None:
+        return frozenset()
+    if not standing.integration_alive or not standing.member:
+        return frozenset()
+    return standing.allowed()
