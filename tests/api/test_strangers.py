@@ -23,6 +23,12 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("put", "/apps/{app_id}/environments/{environment}/variables/{key}"): {"value": "x"},
     ("post", "/installations/{installation_id}/web-triggers"): {"key": "hook"},
+    ("post", "/admin/sites/{site}/service-accounts"): {
+        "name": "Robot",
+        "app_id": "00000000-0000-4000-8000-000000000000",
+        "environment": "development",
+        "scopes": ["read:employee:custom"],
+    },
     ("put", "/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis"): {
         "enabled": True
     },
@@ -63,6 +69,7 @@ class World:
             "site": site["site_id"],
             "account": "developer@acme.test",
             "key": "KEY",
+            "client_id": "00000000-0000-4000-8000-000000000000",
             "trigger_id": "00000000-0000-4000-8000-000000000000",
             "grant_id": "00000000-0000-4000-8000-000000000000",
         }

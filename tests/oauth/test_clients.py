@@ -1,4 +1,8 @@
-"""Clients of every kind: PKCE, secrets, and where their browsers may return."""
+"""Clients of every kind: PKCE, secrets, and where their browsers may return.
+
+Planted bugs that these tests were seen to fail on: PKCE left to every client; a confidential client
+let in without its secret; any port taken from a confidential client.
+"""
 
 from __future__ import annotations
 

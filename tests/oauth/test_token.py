@@ -182,7 +182,7 @@ def test_credentials_in_the_address_are_refused(server: Server) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("grant_type", ["password", "client_credentials", "implicit", "x"])
+@pytest.mark.parametrize("grant_type", ["password", "implicit", "x"])
 def test_other_grant_types_are_not_there(server: Server, grant_type: str) -> None:
     answer = server.token(grant_type=grant_type)
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
@@ -296,11 +296,16 @@ def test_accessible_resources_wants_a_bearer_token(server: Server) -> None:
 def test_the_metadata_says_exactly_what_there_is(server: Server) -> None:
     told = httpx.get(f"{server.url}/.well-known/oauth-authorization-server").json()
     assert told["issuer"] == server.url
-    assert told["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert told["grant_types_supported"] == [
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+    ]
     assert told["response_types_supported"] == ["code"]
     assert told["code_challenge_methods_supported"] == ["S256"]
     assert told["authorization_response_iss_parameter_supported"] is True
-    assert "introspection_endpoint" not in told
+    assert told["token_endpoint_auth_methods_supported"][-1] == "none"
+    assert "none" not in told["introspection_endpoint_auth_methods_supported"]
     for name, address in told.items():
         if name.endswith("_endpoint") or name == "jwks_uri":
             assert httpx.request("OPTIONS", address).status_code == 405, name

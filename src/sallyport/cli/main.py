@@ -65,6 +65,11 @@ SECTIONS = (
                 "sallyport.cli.integrations:integrations",
                 "OAuth clients that call apps.",
             ),
+            Entry(
+                "service-accounts",
+                "sallyport.cli.service_accounts:service_accounts",
+                "Machines that call an app for themselves.",
+            ),
             Entry("grants", "sallyport.cli.grants:grants", "What you have consented to."),
             Entry("why", "sallyport.cli.why:why", "Why a call was allowed or refused."),
         ),

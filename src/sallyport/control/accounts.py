@@ -132,7 +132,7 @@ async def create_token_for(
 async def any_account_named(reader: Reader, account: str) -> Account:
     """The account with this id or email, active or not. Raises `Refused`."""
     if is_uuid(account):
-        found = await accounts.account_by_id(reader, account)
+        found = await accounts.person_by_id(reader, account)
     else:
         found = await accounts.account_by_email(reader, clean_email(account))
     if found is None:

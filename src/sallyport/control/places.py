@@ -61,7 +61,7 @@ async def site_of_admin(reader: Reader, actor: Actor, site: str) -> Site:
 async def account_named(reader: Reader, account: str) -> Account:
     """The active account with this id or email. Raises `Refused`."""
     if is_uuid(account):
-        found = await accounts.account_by_id(reader, account)
+        found = await accounts.person_by_id(reader, account)
     else:
         found = await accounts.account_by_email(reader, clean_email(account))
     if found is None or not found.active:

@@ -20,6 +20,7 @@ from sallyport.oauth.errors import (
 )
 from sallyport.oauth.parameters import Parameters, read_body
 from sallyport.scopes.grammar import split_namespaced
+from sallyport.tokens import service
 from sallyport.tokens.access import mint, namespace_of, scope_text
 from sallyport.tokens.codes import Redeemed, redeem
 from sallyport.tokens.refresh import rotate
@@ -76,16 +77,28 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
 
 async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
     """RFC 6749 section 6."""
-    asked = exchange.get("scope")
-    scopes = frozenset(split_namespaced(each)[1] for each in asked.split()) if asked else None
-    offer = RefreshOffer(client_id=exchange.client_id, scopes=scopes)
+    offer = RefreshOffer(client_id=exchange.client_id, scopes=_asked_scopes(exchange))
     token = exchange.need("refresh_token")
     return await rotate(oauth.store, oauth.policy, token, offer, exchange.address)
+
+
+async def client_credentials_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
+    """RFC 6749 section 4.4: a service account asks for itself."""
+    return await service.issue(
+        oauth.store, oauth.policy, exchange.client_id, _asked_scopes(exchange), exchange.address
+    )
+
+
+def _asked_scopes(exchange: Exchange) -> frozenset[str] | None:
+    """The scopes asked for, un-namespaced; None where the parameter is absent."""
+    asked = exchange.get("scope")
+    return frozenset(split_namespaced(each)[1] for each in asked.split()) if asked else None
 
 
 GRANTS: dict[str, Grant] = {
     "authorization_code": code_grant,
     "refresh_token": refresh_grant,
+    "client_credentials": client_credentials_grant,
 }
 
 

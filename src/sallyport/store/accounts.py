@@ -17,6 +17,10 @@ from sallyport.vocab.ids import new_id
 
 _account, _platform = schema.account.c, schema.platform.c
 
+PERSON = "person"
+SERVICE = "service"
+"""What a service account acts as: it has no password and its email takes no mail."""
+
 SETUP_LINK = "setup-link"
 CLAIMED = "claimed"
 
@@ -66,26 +70,40 @@ async def add_account(
     return account if done.rowcount == 1 else None
 
 
+async def person_by_id(reader: Reader, account_id: str) -> Account | None:
+    """As `account_by_id`, of people alone: a service account is given nothing by its id."""
+    row = await reader.first(
+        select(*account_columns()).where(_account.id == account_id, _account.kind == PERSON)
+    )
+    return account_of_row(row) if row is not None else None
+
+
 async def account_by_id(reader: Reader, account_id: str) -> Account | None:
     row = await reader.first(select(*account_columns()).where(_account.id == account_id))
     return account_of_row(row) if row is not None else None
 
 
 async def account_by_email(reader: Reader, email: str) -> Account | None:
-    row = await reader.first(select(*account_columns()).where(_account.email == email))
+    row = await reader.first(
+        select(*account_columns()).where(_account.email == email, _account.kind == PERSON)
+    )
     return account_of_row(row) if row is not None else None
 
 
 async def sign_in_of(reader: Reader, email: str) -> SignIn | None:
     """The account of an email with its password hash."""
     row = await reader.first(
-        select(*account_columns(), _account.password_hash).where(_account.email == email)
+        select(*account_columns(), _account.password_hash).where(
+            _account.email == email, _account.kind == PERSON
+        )
     )
     return SignIn(account_of_row(row), row.password_hash) if row is not None else None
 
 
 async def all_accounts(reader: Reader) -> tuple[Account, ...]:
-    rows = await reader.all(select(*account_columns()).order_by(_account.email))
+    rows = await reader.all(
+        select(*account_columns()).where(_account.kind == PERSON).order_by(_account.email)
+    )
     return tuple(account_of_row(row) for row in rows)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, se
 
 from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
 from sallyport.store import schema
-from sallyport.store.accounts import account_columns, account_of_row
+from sallyport.store.accounts import PERSON, account_columns, account_of_row
 from sallyport.store.changes import Kind
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Reader, Tx
@@ -185,7 +185,7 @@ async def members_of(reader: Reader, site_id: str) -> tuple[tuple[Account, SiteR
     rows = await reader.all(
         select(*account_columns(), _membership.role)
         .join(schema.membership, _membership.account_id == schema.account.c.id)
-        .where(_membership.site_id == site_id)
+        .where(_membership.site_id == site_id, schema.account.c.kind == PERSON)
         .order_by(schema.account.c.email)
     )
     return tuple((account_of_row(row), SiteRole(row.role)) for row in rows)

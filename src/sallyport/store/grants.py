@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, insert, select, update
 from sallyport.model.access import Grant, TokenFamily
 from sallyport.model.directory import Actor
 from sallyport.store import schema
+from sallyport.store.accounts import PERSON
 from sallyport.store.changes import Kind
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.lists import read_names, write_names
@@ -35,8 +36,8 @@ class GrantLine:
 
 async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
     """The grant, revoked or not. Untrue after a change of `GRANT` (grant id)."""
-    row = await reader.first(_grants().where(_grant.id == grant_id))
-    return None if row is None else _read_grant(row)
+    row = await reader.first(select_grants().where(_grant.id == grant_id))
+    return None if row is None else read_grant(row)
 
 
 async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
@@ -78,7 +79,7 @@ async def add_to_grant(
     row locked, so that two consents do not make two grants.
     """
     row = await tx.first(
-        _grants()
+        select_grants()
         .where(
             _grant.client_id == client_id,
             _grant.account_id == account_id,
@@ -89,7 +90,7 @@ async def add_to_grant(
         .with_for_update(of=schema.grant)
     )
     if row is not None:
-        grant = _read_grant(row)
+        grant = read_grant(row)
         if not scopes <= grant.scopes:
             await tx.run(
                 update(schema.grant)
@@ -155,7 +156,7 @@ async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event) -> bool
     if ended.rowcount == 0:
         return False
     grant = await tx.first(
-        _grants()
+        select_grants()
         .join(schema.token_family, _family.grant_id == _grant.id)
         .where(_family.id == family_id)
     )
@@ -171,13 +172,15 @@ async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event) -> bool
     return True
 
 
-def _grants() -> Select[Any]:
+def select_grants() -> Select[Any]:
+    """The rows that `read_grant` reads."""
     return select(schema.grant, schema.environment.c.app_id).join(
         schema.environment, schema.environment.c.id == _grant.environment_id
     )
 
 
-def _read_grant(row: Row[Any]) -> Grant:
+def read_grant(row: Row[Any]) -> Grant:
+    """A grant from a row of `select_grants`."""
     return Grant(
         row.id,
         row.client_id,
@@ -207,12 +210,12 @@ async def _lines(reader: Reader, which: ColumnElement[bool]) -> list[GrantLine]:
         .join(schema.site, schema.site.c.id == _grant.site_id)
         .join(schema.account, schema.account.c.id == _grant.account_id)
         .join(schema.integration, schema.integration.c.client_id == _grant.client_id)
-        .where(_grant.revoked_at.is_(None), which)
+        .where(_grant.revoked_at.is_(None), schema.account.c.kind == PERSON, which)
         .order_by(_grant.created_at.desc(), _grant.id)
     )
     return [
         GrantLine(
-            _read_grant(row),
+            read_grant(row),
             row.integration_name,
             row.email,
             row.host,

@@ -23,6 +23,7 @@ from sallyport.vocab.clock import DAY, SECOND
 
 INVALID_GRANT = "invalid_grant"
 INVALID_SCOPE = "invalid_scope"
+UNAUTHORIZED_CLIENT = "unauthorized_client"
 UNKNOWN_CODE = "The authorization code is not known, or it is not this client's."
 UNKNOWN_REFRESH = "The refresh token is not known, or it is not this client's."
 
@@ -106,6 +107,32 @@ class TokenPolicy:
             or _wider(token, offer)
             or _issue(action, _asked(token, offer), token.standing)
         )
+
+    def judge_service(self, standing: Standing, asked: frozenset[str] | None) -> Verdict:
+        """A service account gets what it asks for of what it was allowed, or all of that.
+
+        No refresh token comes with it (RFC 6749 section 4.4.3), so `offline_access` is beyond it.
+        """
+        dead = _nothing_behind(standing)
+        if dead is not None:
+            return Verdict(Action.REFUSE, error=UNAUTHORIZED_CLIENT, why=dead.why)
+        allowed = standing.allowed() - {OFFLINE_ACCESS}
+        beyond = (asked or frozenset()) - allowed
+        if beyond:
+            names = ", ".join(sorted(beyond))
+            return Verdict(
+                Action.REFUSE,
+                error=INVALID_SCOPE,
+                why=f"The service account was not allowed {names}.",
+            )
+        scopes = allowed if asked is None else asked
+        if not any(is_custom(scope) for scope in scopes):
+            return Verdict(
+                Action.REFUSE,
+                error=INVALID_SCOPE,
+                why="No custom scope of the app is among these; the token would open nothing.",
+            )
+        return Verdict(Action.ISSUE, scopes=scopes)
 
 
 def is_challenge(text: str) -> bool:

@@ -48,6 +48,8 @@ class Event(StrEnum):
     INTEGRATION_CHANGED = "integration:changed"
     INTEGRATION_SECRET_ROTATED = "integration-secret:rotated"
     INTEGRATION_REVOKED = "integration:revoked"
+    SERVICE_ACCOUNT_CREATED = "service-account:created"
+    SERVICE_ACCOUNT_ENDED = "service-account:ended"
     CONSENT_GIVEN = "consent:given"
     CONSENT_DENIED = "consent:denied"
     GRANT_REVOKED = "grant:revoked"

@@ -1,0 +1,152 @@
+"""`service-accounts`: machines that call an app for themselves, by client credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sallyport.cli.client import signed_in
+from sallyport.cli.folder import app_id
+from sallyport.cli.lazy import Noun
+from sallyport.cli.options import (
+    app_option,
+    confirm,
+    environment_option,
+    json_option,
+    site_option,
+    yes_option,
+)
+from sallyport.cli.terminal import done, json_text, listing, note, pairs, say
+
+
+@click.group(cls=Noun)
+def service_accounts() -> None:
+    """Machines that call an app on a site without a person, for the site's admins."""
+
+
+@service_accounts.command("create")
+@click.argument("name")
+@site_option
+@environment_option
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    required=True,
+    help="A custom scope that it may use; may be given several times.",
+)
+@app_option
+@json_option
+def create(
+    name: str, site: str, environment: str, scopes: tuple[str, ...], app: str | None, as_json: bool
+) -> None:
+    """Make a service account for an app installed on a site.
+
+    The client secret is printed once.
+    """
+    app = app_id(app)
+    with signed_in() as api:
+        made = api.post(
+            *_path(site),
+            json={
+                "name": name,
+                "app_id": app,
+                "environment": environment,
+                "scopes": list(scopes),
+            },
+        )
+    if as_json:
+        click.echo(json_text(made))
+        return
+    done(f"Created the service account {made['name']}")
+    _show(made)
+    note("Keep the client secret now: it is not shown again.")
+
+
+@service_accounts.command("list")
+@site_option
+@json_option
+def list_service_accounts(site: str, as_json: bool) -> None:
+    """List the service accounts of a site."""
+    with signed_in() as api:
+        found = api.items(*_path(site))
+    listing(
+        found,
+        {
+            "Name": "name",
+            "Client id": "client_id",
+            "App": "app_name",
+            "Environment": "environment",
+            "Scopes": "scopes",
+        },
+        as_json=as_json,
+        empty="The site has no service accounts. `sallyport service-accounts create` makes one.",
+    )
+
+
+@service_accounts.command("show")
+@click.argument("client_id")
+@site_option
+@json_option
+def show(client_id: str, site: str, as_json: bool) -> None:
+    """Show a service account: its app, scopes and base URLs."""
+    with signed_in() as api:
+        found = api.get(*_path(site), client_id)
+    if as_json:
+        click.echo(json_text(found))
+    else:
+        _show(found)
+
+
+@service_accounts.command("rotate-secret")
+@click.argument("client_id")
+@site_option
+@click.option("--end-previous", is_flag=True, help="End the older of the two secrets instead.")
+@json_option
+def rotate_secret(client_id: str, site: str, end_previous: bool, as_json: bool) -> None:
+    """Make a second secret, or end the one before it."""
+    with signed_in() as api:
+        if end_previous:
+            api.delete(*_path(site), client_id, "secrets", "previous")
+            done(f"Ended the previous secret of {client_id}")
+            return
+        made = api.post(*_path(site), client_id, "secrets")
+    if as_json:
+        click.echo(json_text(made))
+        return
+    say(str(made["client_secret"]))
+    note("Keep it now: it is not shown again. When it is in use everywhere, end the one before:")
+    note(f"  sallyport service-accounts rotate-secret {client_id} -s {site} --end-previous")
+
+
+@service_accounts.command("revoke")
+@click.argument("client_id")
+@site_option
+@yes_option
+def revoke(client_id: str, site: str, yes: bool) -> None:
+    """End a service account; its tokens open nothing from now on."""
+    confirm(f"Ends {client_id} and all its tokens for good.", yes=yes)
+    with signed_in() as api:
+        api.delete(*_path(site), client_id)
+    done(f"Ended the service account {client_id}")
+
+
+def _path(site: str) -> tuple[str, ...]:
+    return ("admin", "sites", site, "service-accounts")
+
+
+def _show(account: dict[str, Any]) -> None:
+    rows: list[tuple[str, object]] = [
+        ("Name", account["name"]),
+        ("Client id", account["client_id"]),
+    ]
+    if account.get("client_secret"):
+        rows.append(("Client secret", account["client_secret"]))
+    rows += [
+        ("App", f"{account['app_id']} ({account['environment']})"),
+        ("Scopes", [*account["scopes"], *account["product_scopes"]]),
+        ("Base URLs", account["base_urls"]),
+    ]
+    pairs(rows)

@@ -1,0 +1,33 @@
+"""Tokens of service accounts, by client credentials (RFC 6749 section 4.4)."""
+
+from __future__ import annotations
+
+from sallyport.model.redemption import Denial
+from sallyport.store.engine import Store
+from sallyport.store.service_accounts import issue_to_service
+from sallyport.tokens.codes import Redeemed
+from sallyport.tokens.policy import UNAUTHORIZED_CLIENT, TokenPolicy
+from sallyport.vocab import ids
+
+
+async def issue(
+    store: Store,
+    policy: TokenPolicy,
+    client_id: str,
+    scopes: frozenset[str] | None,
+    address: str | None,
+) -> Redeemed | Denial:
+    """A token family for an authenticated service account; durable when it returns.
+
+    `scopes` are un-namespaced; None asks for all that was allowed.
+    """
+    issued = await store.write(issue_to_service, policy, client_id, scopes, ids.new_id(), address)
+    if issued is None:
+        return Denial(
+            UNAUTHORIZED_CLIENT,
+            "Only a live service account gets tokens by client credentials; an integration needs "
+            "an account's consent.",
+        )
+    if isinstance(issued, Denial):
+        return issued
+    return Redeemed(issued, None)
