@@ -38,6 +38,7 @@ from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import LogLine
+from sallyport.model.directory import PLATFORM
 from sallyport.model.manifest import DEFAULT_MEMORY_MB
 from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
@@ -59,12 +60,14 @@ from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.settings import Settings
 from sallyport.store.appdata import purge_expired
 from sallyport.store.batch import Batch
+from sallyport.store.cleaning import CLEANED, clean
 from sallyport.store.engine import Store, open_store
+from sallyport.store.keys import live_key_times
 from sallyport.store.migrations import migrate
 from sallyport.store.records import add_log_lines, purge_records
 from sallyport.store.seal import Sealer, master_key
 from sallyport.tokens.access import TokenCache
-from sallyport.tokens.keys import Keys, open_keys
+from sallyport.tokens.keys import Keys, open_keys, rotate
 from sallyport.vocab.clock import DAY, SystemClock
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
@@ -161,6 +164,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         pool.stop_installation,
         resolver=Resolver(settings.package_index),
         node=node,
+        reload_keys=lambda: keys.reload(store),
     )
     facts = Facts(store)
     policy = Policy(
@@ -185,6 +189,8 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
     recorder.start()
     scheduler.start()
     purging = asyncio.create_task(_purge(store, settings), name="purge")
+    cleaning = asyncio.create_task(_clean(store, settings), name="clean")
+    turning = asyncio.create_task(_turn_keys(services, keys, settings), name="rotate keys")
     collecting = asyncio.create_task(_collect(store, bundles, pool), name="collect bundles")
     try:
         yield Platform(
@@ -196,9 +202,10 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             trust=trust_in(driver),
         )
     finally:
-        purging.cancel()
-        collecting.cancel()
-        await asyncio.gather(purging, collecting, return_exceptions=True)
+        upkeep = (purging, cleaning, turning, collecting)
+        for task in upkeep:
+            task.cancel()
+        await asyncio.gather(*upkeep, return_exceptions=True)
         await scheduler.close()
         await pool.close()
         await scheduler.settle()
@@ -341,6 +348,37 @@ async def _purge(store: Store, settings: Settings) -> None:
                 )
         except Exception:
             _log.exception("could not purge old records")
+
+
+async def _clean(store: Store, settings: Settings) -> None:
+    """Delete what has ended, a batch at a time, so that no writer waits long."""
+    while True:
+        await asyncio.sleep(PURGE_EVERY_S)
+        audit_before = store.clock.now() - settings.audit_days * DAY
+        for table, _ in CLEANED:
+            try:
+                gone = PURGE_BATCH
+                while gone == PURGE_BATCH:
+                    gone = await store.write(
+                        clean, table.name, audit_before=audit_before, batch=PURGE_BATCH
+                    )
+                    metrics.CLEANED.labels(table.name).inc(gone)
+            except Exception:
+                _log.exception("could not clean %s", table.name)
+
+
+async def _turn_keys(services: Services, keys: Keys, settings: Settings) -> None:
+    """Drop retired keys from the ring, and make the next key when it is due."""
+    while True:
+        await asyncio.sleep(PURGE_EVERY_S)
+        try:
+            newest = (await services.store.read(live_key_times))[-1]
+            now = services.store.clock.now()
+            if services.policy.is_rotation_due(newest.signs_from, settings.key_rotation_days, now):
+                await rotate(services.store, services.policy, PLATFORM)
+            await keys.reload(services.store)
+        except Exception:
+            _log.exception("could not rotate the signing keys")
 
 
 async def _collect(store: Store, bundles: Path, pool: Pool) -> None:

@@ -76,6 +76,10 @@ class Settings:
     scheduled_runs_at_once: int = _setting(
         8, "The most scheduled triggers that run at the same time."
     )
+    audit_days: int = _setting(400, "Days that the audit is kept.")
+    key_rotation_days: int = _setting(
+        90, "Days after which a new key signs access tokens; 0 leaves it to the operator."
+    )
     retention_days: int = _setting(30, "Days that decisions and app logs are kept.")
     records_kept: int = _setting(
         200_000, "The most decisions, and the most log lines, that are kept."
@@ -172,6 +176,8 @@ def _check(settings: Settings) -> None:
         ("app_data_mb", 1),
         ("web_trigger_calls_per_minute", 1),
         ("scheduled_runs_at_once", 1),
+        ("audit_days", 1),
+        ("key_rotation_days", 0),
         ("retention_days", 1),
         ("records_kept", 1),
     ):

@@ -158,7 +158,7 @@ def test_a_retired_key_no_longer_verifies() -> None:
         verify(KeyRing((new_signing_key(),)), ISSUER, TOKEN, NOW)
     both = KeyRing((KEY, SigningKey("newer", ECKey.generate_key("P-256"))))
     assert verify(both, ISSUER, TOKEN, NOW)
-    assert both.signing.kid == "newer"
+    assert both.signing_at(0).kid == "newer"
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "AT+JWT", "application/at+jwt", "logout+jwt", ""])

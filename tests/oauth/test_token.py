@@ -46,7 +46,7 @@ def test_the_access_token_is_rfc_9068s(server: Server) -> None:
     body = server.tokens()
     token = body["access_token"]
     header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
-    assert header == {"alg": "ES256", "typ": "at+jwt", "kid": server.keys.ring.signing.kid}
+    assert header == {"alg": "ES256", "typ": "at+jwt", "kid": server.keys.ring.signing_at(0).kid}
     told = claims(token)
     assert (told["iss"], told["aud"]) == (server.url, server.url)
     assert told["sub"] == server.world.member.id

@@ -24,6 +24,7 @@ SECTIONS = (
             Entry("products", f"{_HERE}:products", "What sites run."),
             Entry("accounts", f"{_PEOPLE}:accounts", "People."),
             Entry("members", f"{_PEOPLE}:members", "Who is on a site, and its admins."),
+            Entry("keys", "sallyport.cli.operator_keys:keys", "The keys that sign access tokens."),
             Entry("org-admins", f"{_PEOPLE}:org_admins", "Who administers an organization."),
         ),
     ),

@@ -12,6 +12,11 @@ from sallyport.model.directory import Site
 from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.resolve import Resolver
 from sallyport.store.engine import Store
+from sallyport.tokens.policy import TokenPolicy
+
+
+async def _nothing() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,7 @@ class Services:
     """`bundles` is the folder of deployed code; `stop_installation` ends its workers.
 
     `resolver` fetches the packages that apps ask for. Without `node` no Node app can be deployed.
+    `reload_keys` has this process sign and verify with the keys that the store holds now.
     """
 
     store: Store
@@ -28,6 +34,8 @@ class Services:
     attempts: Attempts = field(default_factory=Attempts)
     resolver: Resolver = field(default_factory=Resolver)
     node: NodeProgram | None = None
+    policy: TokenPolicy = field(default_factory=TokenPolicy)
+    reload_keys: Callable[[], Awaitable[None]] = _nothing
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

@@ -80,6 +80,13 @@ KVS_EXPIRED = Counter(
     registry=registry,
 )
 
+CLEANED = Counter(
+    "sallyport_cleaned_rows_total",
+    "Rows deleted because nobody could use them any more, by table.",
+    ("table",),
+    registry=registry,
+)
+
 
 def exposition() -> bytes:
     """All metrics in the Prometheus text format."""

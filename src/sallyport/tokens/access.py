@@ -60,9 +60,10 @@ def mint(
         "family": family_id,
         "ns": namespace,
     }
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": ring.signing.kid}
+    signing = ring.signing_at(now)
+    header = {"alg": ALGORITHM, "typ": TYPE, "kid": signing.kid}
     payload = json.dumps(claims, separators=(",", ":"))
-    return jws.serialize_compact(header, payload, ring.signing.key, registry=_REGISTRY)
+    return jws.serialize_compact(header, payload, signing.key, registry=_REGISTRY)
 
 
 def verify(ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
@@ -117,13 +118,14 @@ def scope_text(namespace: str, scopes: Iterable[str]) -> str:
 class TokenCache:
     """Tokens that were authenticated, by the SHA-256 of their text; the oldest unused give way.
 
-    Holds what is true of a token for ever under the same keys. Whether it has ended is asked of the
-    clock at each use.
+    Holds what is true of a token for ever under the same ring of keys; another ring, and everything
+    is forgotten. Whether a token has ended is asked of the clock at each use.
     """
 
     def __init__(self, bound: int = 50_000) -> None:
         self._bound = bound
         self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+        self._ring: KeyRing | None = None
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -132,6 +134,9 @@ class TokenCache:
         """As `verify`. Tokens that are refused are not kept."""
         if len(raw) > LARGEST:
             raise _invalid()
+        if ring is not self._ring:
+            self._tokens.clear()
+            self._ring = ring
         key = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
         token = self._tokens.get(key)
         if token is None:

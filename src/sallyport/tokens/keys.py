@@ -1,15 +1,21 @@
-"""Signing keys: ES256 alone, made on first start, held in an immutable ring that is swapped."""
+"""Signing keys: ES256 alone, made on first start, held in an immutable ring that is swapped.
+
+They rotate with overlap. A new key is published before it signs, so that who keeps the key set for
+a while knows it in time; the key before it verifies until every token that it signed has ended.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from joserfc.jwk import ECKey
 
+from sallyport.model.directory import Actor
 from sallyport.store.engine import Store
-from sallyport.store.keys import ensure_signing_key, live_signing_keys
+from sallyport.store.keys import ensure_signing_key, live_signing_keys, rotate_signing_key
+from sallyport.tokens.policy import TokenPolicy
 
 ALGORITHM = "ES256"
 _CURVE = "P-256"
@@ -17,23 +23,29 @@ _CURVE = "P-256"
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One P-256 key pair. `kid` is the key's RFC 7638 thumbprint."""
+    """One P-256 key pair. `kid` is the key's RFC 7638 thumbprint; it signs from `signs_from` on."""
 
     kid: str
     key: ECKey
+    signs_from: int = 0
 
 
 class KeyRing:
-    """Every key that verifies; the newest signs. Immutable."""
+    """Every key that verifies; the newest of those that sign already signs. Immutable."""
 
     def __init__(self, keys: tuple[SigningKey, ...]) -> None:
-        """`keys` oldest first, at least one."""
+        """`keys` in the order in which they sign, at least one."""
         if not keys:
             raise ValueError("a key ring needs at least one key")
         self._keys = {each.kid: each.key for each in keys}
-        self.signing = keys[-1]
+        self._in_order = keys
         public = [{**_public(each), "use": "sig", "alg": ALGORITHM} for each in keys]
         self._jwks = {"keys": public}
+
+    def signing_at(self, now: int) -> SigningKey:
+        """The key that signs at this time, in milliseconds."""
+        started = [each for each in self._in_order if each.signs_from <= now]
+        return started[-1] if started else self._in_order[0]
 
     def get(self, kid: str) -> ECKey | None:
         """The key of this id, None where there is none: unknown or retired."""
@@ -62,8 +74,7 @@ class Keys:
 async def open_keys(store: Store) -> Keys:
     """The platform's keys; makes the first one on an empty store."""
     fresh = new_signing_key()
-    private = json.dumps(fresh.key.as_dict(private=True)).encode()
-    await store.write(ensure_signing_key, fresh.kid, private)
+    await store.write(ensure_signing_key, fresh.kid, private_text(fresh))
     return Keys(await _load(store))
 
 
@@ -72,10 +83,43 @@ def new_signing_key() -> SigningKey:
     return SigningKey(key.thumbprint(), key)
 
 
+def private_text(each: SigningKey) -> bytes:
+    """The key pair as JWK text, to be sealed."""
+    return json.dumps(each.key.as_dict(private=True)).encode()
+
+
+async def rotate(
+    store: Store, policy: TokenPolicy, actor: Actor, *, at_once: bool = False
+) -> SigningKey:
+    """Make the next signing key; durable when it returns, used by who reloads the keys.
+
+    It signs after `policy.key_lead`, or at once. Raises `Refused` while an earlier one waits.
+    """
+    now = store.clock.now()
+    signs_from = now if at_once else now + policy.key_lead
+    fresh = replace(new_signing_key(), signs_from=signs_from)
+    await store.write(
+        rotate_signing_key,
+        actor,
+        fresh.kid,
+        private_text(fresh),
+        signs_from=signs_from,
+        others_end=policy.key_ends_at(signs_from),
+    )
+    return fresh
+
+
 async def _load(store: Store) -> KeyRing:
     stored = await store.read(live_signing_keys)
     return KeyRing(
-        tuple(SigningKey(each.kid, ECKey.import_key(json.loads(each.private))) for each in stored)
+        tuple(
+            SigningKey(
+                each.times.kid,
+                ECKey.import_key(json.loads(each.private)),
+                each.times.signs_from,
+            )
+            for each in stored
+        )
     )
 
 

@@ -65,9 +65,10 @@ def mint_outbound(ring: KeyRing, issuer: str, audience: str, caller: AppCall, no
     if caller.account_id is not None:
         # RFC 8693 section 4.1: the app acts for the user who is the subject.
         claims["act"] = {"sub": app}
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": ring.signing.kid}
+    signing = ring.signing_at(now)
+    header = {"alg": ALGORITHM, "typ": TYPE, "kid": signing.kid}
     payload = json.dumps(claims, separators=(",", ":"))
-    return jws.serialize_compact(header, payload, ring.signing.key, registry=_REGISTRY)
+    return jws.serialize_compact(header, payload, signing.key, registry=_REGISTRY)
 
 
 def _scope_text(scopes: Iterable[str]) -> str:

@@ -36,7 +36,8 @@ class TokenPolicy:
     """Lifetimes in milliseconds, and the rules that use them.
 
     `reuse_window` is how long the previous refresh token still gets the same successor, for clients
-    that lost the answer or asked twice at once.
+    that lost the answer or asked twice at once. A new signing key is published `key_lead` before it
+    signs, twice as long as the key set may be cached.
     """
 
     code_lifetime: int = 60 * SECOND
@@ -44,6 +45,16 @@ class TokenPolicy:
     refresh_idle: int = 90 * DAY
     refresh_absolute: int = 365 * DAY
     reuse_window: int = 30 * SECOND
+    key_lead: int = 600 * SECOND
+    key_slack: int = 600 * SECOND
+
+    def key_ends_at(self, successor_signs_from: int) -> int:
+        """When a signing key leaves the key set: no token that it signed is valid any more."""
+        return successor_signs_from + self.access_lifetime + self.key_slack
+
+    def is_rotation_due(self, newest_signs_from: int, days: int, now: int) -> bool:
+        """Whether the newest key has signed for `days`; never where that is 0."""
+        return days > 0 and now - newest_signs_from >= days * DAY
 
     def family_expires_at(self, scopes: frozenset[str], now: int) -> int:
         """When the last token of a family ends."""

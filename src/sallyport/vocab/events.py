@@ -59,3 +59,4 @@ class Event(StrEnum):
     TOKEN_REUSE_DETECTED = "token:reuse-detected"
     TOKEN_REVOKED = "token:revoked"
     KEY_CREATED = "signing-key:created"
+    KEY_RETIRED = "signing-key:retired"

@@ -64,6 +64,7 @@ def upgrade() -> None:
         for column in columns:
             op.add_column(table, column._copy())
     op.execute("UPDATE integration SET forge_compatible = true")
+    op.execute("UPDATE signing_key SET signs_from = created_at")
     op.create_table(
         "pushed_request",
         sa.Column("digest", Digest, primary_key=True),

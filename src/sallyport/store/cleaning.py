@@ -1,0 +1,52 @@
+"""Deleting what nobody can use any more, a small batch at a time, so that no table grows for ever.
+
+What still tells of theft stays a while after its end: a code or refresh token that comes back
+within `REMEMBERED` of its end is known for what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, delete, select
+
+from sallyport.store import schema
+from sallyport.store.engine import Tx
+from sallyport.vocab.clock import DAY
+
+REMEMBERED = DAY
+
+Ended = Callable[[int, int], ColumnElement[bool]]
+"""Now, and the oldest audit to keep, both in milliseconds -> which rows may go."""
+
+_code, _refresh, _family = (
+    schema.authorization_code.c,
+    schema.refresh_token.c,
+    schema.token_family.c,
+)
+
+CLEANED: tuple[tuple[Table, Ended], ...] = (
+    (schema.authorization_code, lambda now, _audit: _code.expires_at < now - REMEMBERED),
+    (schema.refresh_token, lambda now, _audit: _refresh.expires_at < now - REMEMBERED),
+    (schema.token_family, lambda now, _audit: _family.expires_at < now - REMEMBERED),
+    (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
+    (schema.change, lambda now, _audit: schema.change.c.at < now - REMEMBERED),
+    (schema.audit, lambda _now, audit: schema.audit.c.at < audit),
+)
+"""Every table that fills with time, and when a row of it may go."""
+
+
+async def clean(tx: Tx, table: str, *, audit_before: int, batch: int) -> int:
+    """Delete up to `batch` ended rows of one table of `CLEANED`, the audit's before `audit_before`.
+
+    Returns how many went.
+    """
+    cleaned, ended = next(each for each in CLEANED if each[0].name == table)
+    key: Any = next(iter(cleaned.primary_key))
+    doomed = await tx.all(select(key).where(ended(tx.now, audit_before)).limit(batch))
+    if not doomed:
+        return 0
+    gone = await tx.run(delete(cleaned).where(key.in_([row[0] for row in doomed])))
+    count: int = gone.rowcount
+    return count
