@@ -240,6 +240,7 @@ def question(client_url: str) -> ConsentView:
             ),
             ScopeLine("read:forge-app:jira", "Reach apps on Jira", "", ()),
         ),
+        already=(),
         stays_connected=True,
         fields=(("client_id", "c1"), ("state", "s1"), ("redirect_uri", f"{client_url}/callback")),
     )

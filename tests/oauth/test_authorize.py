@@ -82,7 +82,8 @@ def test_prompt_login_asks_the_signed_in_once_more(server: Server) -> None:
 
 
 def test_prompt_none_cannot_be_met(server: Server) -> None:
-    assert redirected(server.ask(server.request(prompt="none")))["error"] == "consent_required"
+    rival = server.request(prompt="none", client_id=server.world.rival.client_id)
+    assert redirected(server.ask(rival))["error"] == "consent_required"
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,16 @@ def test_it_says_who_asks_for_what_on_which_site_and_as_whom(house: House, page:
     expect(scopes.nth(3)).to_contain_text("Stay connected")
 
 
+def test_a_wider_request_shows_what_is_new_and_folds_the_rest(house: House, page: Page) -> None:
+    first, *rest = house.question.scopes
+    house.question = replace(house.question, scopes=tuple(rest), already=(first,))
+    ask(page, house)
+    expect(page.get_by_role("heading", level=2)).to_contain_text("can also")
+    expect(page.get_by_text("Read employee info")).to_be_hidden()
+    page.get_by_text("You allowed 1 more before").click()
+    expect(page.get_by_text("Read employee info")).to_be_visible()
+
+
 @pytest.mark.parametrize(("button", "outcome"), [("Allow", "code=c"), ("Deny", "error=")])
 def test_the_answer_reaches_the_client(house: House, page: Page, button: str, outcome: str) -> None:
     """The policy of the page must let the browser go on to the client after the form."""

@@ -36,7 +36,8 @@ class SiteChoice:
 class ConsentView:
     """One request for consent. `fields` are the hidden form fields that bring the request back.
 
-    `sites` has at least one entry; `chosen` is the site preselected, if any. `redirect_origin` is
+    `scopes` are what is asked for anew, `already` what was allowed before and comes along. `sites`
+    has at least one entry; `chosen` is the site preselected, if any. `redirect_origin` is
     where the browser goes next, `https://app.example`: the page's policy must name it.
     """
 
@@ -51,6 +52,7 @@ class ConsentView:
     sites: tuple[SiteChoice, ...]
     chosen: str | None
     scopes: tuple[ScopeLine, ...]
+    already: tuple[ScopeLine, ...]
     stays_connected: bool
     fields: tuple[tuple[str, str], ...]
 

@@ -13,7 +13,7 @@ from sallyport.oauth.asking import KNOWN, Asking, Stop, check
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import ACCESS_DENIED, NO_STORE, plain
 from sallyport.oauth.parameters import Malformed, Parameters, read_query
-from sallyport.oauth.question import draw_question, sites_that_cover
+from sallyport.oauth.question import draw_question, remembered_site, sites_that_cover
 from sallyport.store.accounts import account_by_id
 from sallyport.store.consent import (
     Consent,
@@ -38,18 +38,23 @@ async def show(oauth: OAuth, request: Request) -> Response:
         await check(oauth, asking)
         prompts = asking.prompts()
         account = await oauth.pages.signed_in_account(request)
-        if "none" in prompts:
-            raise Stop(
-                "login_required" if account is None else "consent_required",
-                "prompt=none cannot be met: a person is asked each time.",
-            )
+        if account is None and "none" in prompts:
+            raise Stop("login_required", "Nobody is signed in in this browser.")
         if account is None or "login" in prompts:
             return await oauth.pages.sign_in(request, _return_to(asking))
         sites = await _sites(oauth, asking, account)
+        if "consent" not in prompts:
+            code = await _remembered(oauth, request, asking, account, sites)
+            if code is not None:
+                return _back(oauth, asking, {"code": code})
+        if "none" in prompts:
+            raise _must_ask(sites)
         owner = await oauth.store.read(account_by_id, asking.client.owner_id)
         view = draw_question(asking, account, owner, sites)
     except Stop as stop:
         return await _stopped(oauth, request, asking, stop)
+    except Refused as refused:
+        return await _refused(oauth, request, refused)
     return await oauth.pages.consent(request, view)
 
 
@@ -87,6 +92,13 @@ async def decide(oauth: OAuth, request: Request) -> Response:
                 fix="Go back, choose a site and press Allow.",
             )
         code = await _allow(oauth, asking, actor, site)
+        if code is None:
+            raise Stop(
+                ACCESS_DENIED,
+                "The app, the integration or your membership changed while you decided.",
+                title="Something changed",
+                fix="Start again from the integration.",
+            )
     except Stop as stop:
         return await _stopped(oauth, request, asking, stop)
     except Refused as refused:
@@ -94,7 +106,28 @@ async def decide(oauth: OAuth, request: Request) -> Response:
     return _back(oauth, asking, {"code": code})
 
 
-async def _allow(oauth: OAuth, asking: Asking, actor: Actor, site: ConsentSite) -> str:
+async def _remembered(
+    oauth: OAuth, request: Request, asking: Asking, account: Account, sites: list[ConsentSite]
+) -> str | None:
+    """A code without a question, where the account has said yes to all of it before."""
+    site = remembered_site(asking, sites)
+    if site is None:
+        return None
+    actor = Actor(account.id, account.name, address=_address(request))
+    return await _allow(oauth, asking, actor, site, remembered=True)
+
+
+def _must_ask(sites: list[ConsentSite]) -> Stop:
+    """Why `prompt=none` cannot be met (OpenID Connect Core section 3.1.2.6)."""
+    if len(sites) > 1:
+        return Stop("interaction_required", "The person has to choose a site.")
+    return Stop("consent_required", "The person has not allowed all of this before.")
+
+
+async def _allow(
+    oauth: OAuth, asking: Asking, actor: Actor, site: ConsentSite, *, remembered: bool = False
+) -> str | None:
+    """A fresh code; None where something has changed meanwhile."""
     assert actor.account_id is not None
     assert asking.redirect_uri is not None
     code, digest = new_code()
@@ -110,18 +143,12 @@ async def _allow(oauth: OAuth, asking: Asking, actor: Actor, site: ConsentSite) 
             redirect_uri=asking.redirect_uri,
             redirect_uri_sent="redirect_uri" in asking.parameters.sent,
             code_challenge=asking.parameters.get("code_challenge"),
+            remembered=remembered,
         ),
         digest,
         oauth.policy.code_lifetime,
     )
-    if not given:
-        raise Stop(
-            ACCESS_DENIED,
-            "The app, the integration or your membership changed while you decided.",
-            title="Something changed",
-            fix="Start again from the integration.",
-        )
-    return code
+    return code if given else None
 
 
 async def _sites(oauth: OAuth, asking: Asking, account: Account) -> list[ConsentSite]:

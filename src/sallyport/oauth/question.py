@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from sallyport.manifest.load import from_json
-from sallyport.model.access import OFFLINE_ACCESS
+from sallyport.model.access import OFFLINE_ACCESS, ClientKind
 from sallyport.model.consent import ConsentView, RouteLine, ScopeLine, SiteChoice
 from sallyport.model.directory import Account
 from sallyport.model.manifest import Route
@@ -23,6 +23,23 @@ def sites_that_cover(asking: Asking, sites: Iterable[ConsentSite]) -> list[Conse
     return [each for each in sites if wanted <= each.link.scopes | each.link.product_scopes]
 
 
+def remembered_site(asking: Asking, sites: list[ConsentSite]) -> ConsentSite | None:
+    """The one site where an earlier yes covers the whole request, so that nobody need be asked.
+
+    A public client is always asked about: whoever can receive its redirect could pose as it
+    (RFC 8252 section 8.6).
+    """
+    if asking.client.kind is ClientKind.PUBLIC or len(sites) != 1:
+        return None
+    return sites[0] if asking.scopes <= sites[0].consented else None
+
+
+def new_scopes(asking: Asking, sites: list[ConsentSite]) -> frozenset[str]:
+    """What the person is asked for anew: all of it, unless the one site has allowed a part."""
+    consented = sites[0].consented if len(sites) == 1 else frozenset()
+    return asking.scopes - consented or asking.scopes
+
+
 def draw_question(
     asking: Asking, account: Account, owner: Account | None, sites: list[ConsentSite]
 ) -> ConsentView:
@@ -34,7 +51,9 @@ def draw_question(
         for text in sorted({text for each in sites for text in each.manifests})
         for route in from_json(text).routes
     ]
-    shown = sorted(asking.scopes - {OFFLINE_ACCESS}, key=lambda name: (not is_custom(name), name))
+    new = new_scopes(asking, sites)
+    shown = _in_order(new - {OFFLINE_ACCESS})
+    already = _in_order(asking.scopes - new - {OFFLINE_ACCESS})
     return ConsentView(
         integration_name=asking.client.name,
         integration_owner=owner.name if owner is not None else "",
@@ -47,9 +66,14 @@ def draw_question(
         sites=tuple(SiteChoice(each.site.id, each.site.host, each.site.name) for each in sites),
         chosen=sites[0].site.id if len(sites) == 1 else None,
         scopes=tuple(_line(asking, name, routes) for name in shown),
-        stays_connected=OFFLINE_ACCESS in asking.scopes,
+        already=tuple(_line(asking, name, routes) for name in already),
+        stays_connected=OFFLINE_ACCESS in new,
         fields=asking.parameters.pairs(),
     )
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (not is_custom(name), name))
 
 
 def _line(asking: Asking, name: str, routes: Iterable[Route]) -> ScopeLine:

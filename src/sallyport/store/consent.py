@@ -15,7 +15,7 @@ from sallyport.store.apps import app_by_id
 from sallyport.store.authority import site_role
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.environments import environment_by_id, scopes_of
-from sallyport.store.grants import add_to_grant
+from sallyport.store.grants import add_to_grant, consented_scopes
 from sallyport.store.installed import installations_seen_by
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.lists import write_names
@@ -39,17 +39,22 @@ class Offered:
 class ConsentSite:
     """A site where the account is a member, the app is installed and the integration is linked.
 
-    `manifests` are those of the versions that run there, as JSON text.
+    `manifests` are those of the versions that run there, as JSON text; `consented` what the account
+    has allowed there before.
     """
 
     site: Site
     link: IntegrationLink
     manifests: tuple[str, ...]
+    consented: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What an account said yes to. Scopes are un-namespaced."""
+    """What an account said yes to. Scopes are un-namespaced.
+
+    `remembered`: nobody was asked, since an earlier yes covers every scope.
+    """
 
     client_id: str
     account_id: str
@@ -59,6 +64,7 @@ class Consent:
     redirect_uri: str
     redirect_uri_sent: bool
     code_challenge: str | None
+    remembered: bool = False
 
 
 async def offered_environment(reader: Reader, environment_id: str) -> Offered | None:
@@ -79,7 +85,7 @@ async def consent_sites(
     for link in integration.links:
         if link.environment_id != environment.id:
             continue
-        found = await _consent_site(reader, link, environment, account_id)
+        found = await _consent_site(reader, integration, link, environment, account_id)
         if found is not None:
             sites.append(found)
     return sorted(sites, key=lambda each: each.site.host)
@@ -88,8 +94,9 @@ async def consent_sites(
 async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, lifetime: int) -> bool:
     """Record a yes and store the code that carries it, for `lifetime` milliseconds.
 
-    False, and nothing is written, where membership, installation, link or redirect URI have gone
-    since the page was drawn. Raises `Refused` where the integration was revoked.
+    False, and nothing is written, where membership, installation, link, redirect URI or the yes
+    that was remembered have gone since the page was drawn. Raises `Refused` where the integration
+    was revoked.
     """
     await hold_integration(tx, consent.client_id)
     # Uninstalling holds it too: a consent comes before it and ends, or after it and is refused.
@@ -103,7 +110,8 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
         return False
     if not consent.scopes <= link.scopes | link.product_scopes | {OFFLINE_ACCESS}:
         return False
-    if await _consent_site(tx, link, environment, consent.account_id) is None:
+    here = await _consent_site(tx, integration, link, environment, consent.account_id)
+    if here is None or (consent.remembered and not consent.scopes <= here.consented):
         return False
     grant_id = await add_to_grant(
         tx,
@@ -128,7 +136,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
         )
     )
     tx.audit(
-        Event.CONSENT_GIVEN,
+        Event.CONSENT_REMEMBERED if consent.remembered else Event.CONSENT_GIVEN,
         actor,
         site_id=consent.site_id,
         app_id=environment.app_id,
@@ -155,7 +163,11 @@ async def record_denial(
 
 
 async def _consent_site(
-    reader: Reader, link: IntegrationLink, environment: Environment, account_id: str
+    reader: Reader,
+    integration: Integration,
+    link: IntegrationLink,
+    environment: Environment,
+    account_id: str,
 ) -> ConsentSite | None:
     if await site_role(reader, account_id, link.site_id) is None:
         return None
@@ -170,7 +182,11 @@ async def _consent_site(
     if not installed:
         return None
     texts = await manifests(reader, {each.version_id for each in installed})
-    return ConsentSite(installed[0].site, link, tuple(texts[each] for each in sorted(texts)))
+    consented = await consented_scopes(
+        reader, integration.client_id, account_id, link.site_id, environment.id
+    )
+    running = tuple(texts[each] for each in sorted(texts))
+    return ConsentSite(installed[0].site, link, running, consented)
 
 
 def _is_for(link: IntegrationLink, consent: Consent) -> bool:

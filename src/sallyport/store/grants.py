@@ -65,6 +65,22 @@ async def grants_of_site(reader: Reader, site_id: str) -> list[GrantLine]:
     return await _lines(reader, _grant.site_id == site_id)
 
 
+async def consented_scopes(
+    reader: Reader, client_id: str, account_id: str, site_id: str, environment_id: str
+) -> frozenset[str]:
+    """What the account has allowed the integration there and has not ended; nothing if nothing."""
+    text = await reader.scalar(
+        select(_grant.scopes).where(
+            _grant.client_id == client_id,
+            _grant.account_id == account_id,
+            _grant.site_id == site_id,
+            _grant.environment_id == environment_id,
+            _grant.revoked_at.is_(None),
+        )
+    )
+    return frozenset() if text is None else read_names(text)
+
+
 async def add_to_grant(
     tx: Tx,
     client_id: str,

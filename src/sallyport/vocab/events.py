@@ -51,6 +51,7 @@ class Event(StrEnum):
     SERVICE_ACCOUNT_CREATED = "service-account:created"
     SERVICE_ACCOUNT_ENDED = "service-account:ended"
     CONSENT_GIVEN = "consent:given"
+    CONSENT_REMEMBERED = "consent:remembered"
     CONSENT_DENIED = "consent:denied"
     GRANT_REVOKED = "grant:revoked"
     CODE_REPLAYED = "code:replayed"
