@@ -21,6 +21,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from demo_world import SALLYPORT, Person, running
+from oauth_world import pkce
 
 PASSWORD = "a long enough password"
 SITE = "customer.example"
@@ -286,8 +287,11 @@ def consent_in_browser(
     integration: dict[str, Any],
     callback: Callback,
 ) -> dict[str, Any]:
-    """Sign in, look at what is asked, allow; exchange the code by form."""
-    url = httpx.URL(authorization_url).copy_set_param("state", "bound-to-this-browser")
+    """Sign in, look at what is asked, allow; exchange the code by form, with PKCE."""
+    verifier, challenge = pkce()
+    url = httpx.URL(authorization_url).copy_merge_params(
+        {"state": "bound-to-this-browser", "code_challenge": challenge}
+    )
     page.context.clear_cookies()
     page.goto(str(url))
     page.get_by_label("Email").fill(member.email)
@@ -307,6 +311,7 @@ def consent_in_browser(
         "client_secret": integration["client_secret"],
         "code": query["code"][0],
         "redirect_uri": callback.url,
+        "code_verifier": verifier,
     }
     answer = httpx.post(f"{member.url}/oauth/token", data=exchange)
     assert answer.status_code == 200, answer.text

@@ -167,6 +167,7 @@ async def s256_challenge(_oauth: OAuth, asking: Asking) -> None:
         raise Stop(
             INVALID_REQUEST,
             "code_challenge is missing: this client must use PKCE with S256 (RFC 7636).",
+            fix="For a client written for Forge, make a Forge-compatible integration.",
         )
     if method != "S256":
         raise Stop(INVALID_REQUEST, "code_challenge_method must be S256.")
