@@ -30,6 +30,7 @@ from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
+from sallyport.gateway.limits import CallLimits, a_minute
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.schedule import Scheduler
 from sallyport.gateway.sources import make_sources
@@ -172,6 +173,12 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         verify=_verifier(store, keys, settings.address),
         public_url=settings.address,
         forge_compatible=settings.compat == "forge",
+        limits=CallLimits(
+            integration=a_minute("integration", settings.integration_calls_per_minute),
+            account=a_minute("account", settings.account_calls_per_minute),
+            app=a_minute("app", settings.app_calls_per_minute),
+            refused=a_minute("refused", settings.refused_calls_per_minute),
+        ),
     )
     gateway = Gateway(facts, policy, pool.invoke, recorder, store.clock)
     web_triggers = WebTriggers(
@@ -197,7 +204,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             settings=settings,
             services=services,
             asgi=_public(services, gateway, web_triggers, facts, policy, keys, settings),
-            admin=_admin(store, facts, recorder, logs, pool),
+            admin=_admin(store, facts, policy.limits, recorder, logs, pool),
             setup_link=await ensure_setup_link(services),
             trust=trust_in(driver),
         )
@@ -300,7 +307,12 @@ def _public(
 
 
 def _admin(
-    store: Store, facts: Facts, recorder: Recorder, logs: Batch[LogLine], pool: Pool
+    store: Store,
+    facts: Facts,
+    limits: CallLimits,
+    recorder: Recorder,
+    logs: Batch[LogLine],
+    pool: Pool,
 ) -> ASGIApp:
     """Health and metrics, on the operator's own listener."""
 
@@ -318,6 +330,8 @@ def _admin(
     def measured(_request: Request) -> Response:
         metrics.FACTS.set(len(facts))
         metrics.FACT_LOADS.set(facts.loads)
+        metrics.RATE_BUCKETS.labels("accepted").set(len(limits.accepted_buckets))
+        metrics.RATE_BUCKETS.labels("refused").set(len(limits.refused_buckets))
         metrics.WORKERS.set(pool.workers)
         metrics.RECORDS_DROPPED.labels("calls").set(recorder.dropped)
         metrics.RECORDS_DROPPED.labels("log_lines").set(logs.dropped)

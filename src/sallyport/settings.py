@@ -73,6 +73,22 @@ class Settings:
     web_trigger_calls_per_minute: int = _setting(
         600, "The most calls of one web trigger's URL in a minute."
     )
+    integration_calls_per_minute: int = _setting(
+        12_000, "The most calls of one integration on one site in a minute; 0: no limit."
+    )
+    account_calls_per_minute: int = _setting(
+        6_000, "The most calls of one account on one site in a minute; 0: no limit."
+    )
+    app_calls_per_minute: int = _setting(
+        18_000,
+        "The most calls of one app environment on one site in a minute, by all callers together; "
+        "0: no limit.",
+    )
+    refused_calls_per_minute: int = _setting(
+        6_000,
+        "The most calls from one network address to one site in a minute that are refused for who "
+        "makes them or for where they go; 0: no limit.",
+    )
     scheduled_runs_at_once: int = _setting(
         8, "The most scheduled triggers that run at the same time."
     )
@@ -175,6 +191,10 @@ def _check(settings: Settings) -> None:
         ("queue_ms", 1),
         ("app_data_mb", 1),
         ("web_trigger_calls_per_minute", 1),
+        ("integration_calls_per_minute", 0),
+        ("account_calls_per_minute", 0),
+        ("app_calls_per_minute", 0),
+        ("refused_calls_per_minute", 0),
         ("scheduled_runs_at_once", 1),
         ("audit_days", 1),
         ("key_rotation_days", 0),

@@ -6,18 +6,15 @@ never deny; a worker shared by installations of one version; the host form ignor
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from app_world import DeployedApp, deploy_app, deploy_echo
-from demo_world import Demo, Person, demo_on
-
-OTHER = "other.example"
+from app_world import deploy_echo
+from demo_world import demo_on
+from two_sites import OTHER, TwoSites, two_sites
 
 SOURCE = """
 import os
@@ -70,73 +67,10 @@ FUNCTIONS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class TwoSites:
-    """One app on two sites. `there` is the base URL on the second, `token` a token for it."""
-
-    demo: Demo
-    app: DeployedApp
-    site_id: str
-    there: str
-    token: str
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
     with demo_on(tmp_path_factory.mktemp("two") / "data") as demo:
-        yield _two_sites(demo)
-
-
-def _two_sites(demo: Demo) -> TwoSites:
-    facts = demo.facts
-    state = json.loads((demo.folder / "demo.json").read_text())["operator"]
-    operator = Person(facts["public_url"], state["email"], state["api_token"], demo.folder)
-    organization = _json(operator.api("POST", "/operator/organizations", json={"name": "Other"}))
-    site = _json(
-        operator.api(
-            "POST",
-            "/operator/sites",
-            json={
-                "organization_id": organization["id"],
-                "host": OTHER,
-                "name": "Other",
-                "products": ["jira"],
-            },
-        )
-    )
-    for role, part in (("outsider", "admin"), ("developer", "member")):
-        account = facts["accounts"][role]["account_id"]
-        members = f"/operator/sites/{site['site_id']}/members/{account}"
-        _json(operator.api("PUT", members, json={"role": part}))
-
-    app = deploy_app(demo, ROUTES, FUNCTIONS, SOURCE)
-    admin, developer = demo.person("outsider"), demo.person("developer")
-    place = {"app_id": app.app_id, "environment": "development", "site": site["site_id"]}
-    _json(admin.api("POST", "/installations", json={**place, "product": "jira"}))
-    switch = f"/admin/sites/{site['site_id']}/apps/{app.app_id}/environments/development/rest-apis"
-    _json(admin.api("PUT", switch, json={"enabled": True}))
-    linked = _json(
-        developer.api(
-            "PUT",
-            f"/integrations/{app.client_id}/links",
-            json={
-                **place,
-                "scopes": ["read:note:custom", "write:note:custom"],
-                "product_scopes": ["read:forge-app:jira"],
-            },
-        )
-    )
-    assert len(linked["links"]) == 2
-    tokens = app.consent("outsider", site_id=site["site_id"])
-    there = (
-        f"{facts['public_url']}/svc/jira/{site['site_id']}/apps/{app.app_id}_{app.environment_id}"
-    )
-    return TwoSites(demo, app, site["site_id"], there, tokens["access_token"])
-
-
-def _json(answer: httpx.Response) -> Any:
-    assert answer.is_success, answer.text
-    return answer.json() if answer.content else None
+        yield two_sites(demo, ROUTES, FUNCTIONS, SOURCE)
 
 
 def test_a_token_opens_its_own_site_only(two: TwoSites) -> None:
@@ -170,12 +104,12 @@ def test_the_host_names_the_site(two: TwoSites) -> None:
 
 def test_state_files_and_processes_are_each_sites_own(two: TwoSites) -> None:
     assert two.app.call("PUT", "/note", content="of the first site").status_code == 200
-    there = _json(two.demo.call("GET", "/note", base=two.there, token=two.token))
+    there = two.demo.call("GET", "/note", base=two.there, token=two.token).json()
     assert there["kvs"] is None
     assert there["file"] is None
     assert two.demo.facts["cloud_id"] not in there["seen"]
     two.demo.call("PUT", "/note", base=two.there, token=two.token, content="of the second")
-    here = _json(two.app.call("GET", "/note"))
+    here = two.app.call("GET", "/note").json()
     assert here["kvs"] == "of the first site"
     assert two.site_id not in here["seen"]
     assert here["process"] != there["process"]

@@ -9,6 +9,7 @@ import msgspec
 
 from sallyport.gateway import refuse
 from sallyport.gateway.call import Call
+from sallyport.gateway.limits import limit_headers
 from sallyport.runtime.call import Answer, Failure
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
@@ -53,13 +54,14 @@ class Reply:
     body: bytes
 
 
-def trace_headers(call: Call) -> tuple[tuple[str, str], ...]:
-    """The correlation headers that every answer carries, contract section (h)."""
-    return (
+def common_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """What every answer carries: correlation, contract section (h), and how its caller stands."""
+    headers: tuple[tuple[str, str], ...] = (
         ("atl-traceid", call.trace_id),
         ("atl-request-id", call.decision_id),
         ("x-content-type-options", "nosniff"),
     )
+    return headers if call.standing is None else headers + limit_headers(call.standing)
 
 
 # Apps answer on the host where people sign in; a page of theirs must not act there.
@@ -68,7 +70,7 @@ _HARMLESS = (("content-security-policy", "default-src 'none'; sandbox"),)
 
 def of_function(call: Call, answer: Answer) -> Reply:
     """A checked answer of the app, with our own headers in place of any that it set itself."""
-    ours = trace_headers(call) + _HARMLESS
+    ours = common_headers(call) + _HARMLESS
     names = {name for name, _ in ours}
     kept = tuple(pair for pair in answer.headers if pair[0] not in names)
     return Reply(answer.status, kept + ours, answer.body)
@@ -102,7 +104,7 @@ def of_refusal(
 ) -> Reply:
     """A refusal as this platform answers it, or, for a scope mismatch, as the vendor does."""
     headers = [(name.lower(), value) for name, value in refused.headers.items()]
-    headers += trace_headers(call)
+    headers += common_headers(call)
     headers.append(("cache-control", "no-store"))
     if forge and refused.reason in _SCOPE_REASONS:
         headers.append(("content-type", "application/json"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sallyport.gateway.limits import Standing
 from sallyport.gateway.sources import Installed
 from sallyport.manifest.table import Found
 from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
@@ -33,6 +34,8 @@ class Call:
     """`raw_path` is undecoded and without the query; header names are lower case.
 
     `content_length` is None where the request did not say. `now` is milliseconds since the epoch.
+    `peer` is the network address that the request came from. `standing` is None before the caller
+    was counted.
     """
 
     method: str
@@ -45,6 +48,7 @@ class Call:
     trace_id: str
     decision_id: str
     invocation_id: str
+    peer: str = ""
 
     gate: Gate = "path"
     address: Address | None = None
@@ -55,6 +59,7 @@ class Call:
     grant: Grant | None = None
     link: IntegrationLink | None = None
     scopes: frozenset[str] = frozenset()
+    standing: Standing | None = None
     request: dict[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
 

@@ -100,8 +100,9 @@ class Gateway:
         )
 
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
-        document = answer.problem_of(call, refused)
         policy = self._policy
+        refused = refuse.counted(call, refused, policy.limits)
+        document = answer.problem_of(call, refused)
         reply = answer.of_refusal(
             call, refused, document, policy.public_url, forge=policy.forge_compatible
         )
@@ -149,6 +150,7 @@ def read_call(scope: Message, now: int) -> Call:
         trace_id=new_id().replace("-", ""),
         decision_id=new_id(),
         invocation_id=new_id(),
+        peer=(scope.get("client") or ("",))[0],
     )
 
 

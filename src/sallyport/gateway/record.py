@@ -1,6 +1,7 @@
 """The memory of the gateway: each denial kept before it is answered, allowed calls in batches.
 
-What may be lost in a crash: allowed calls of the last moments (`store.batch.WAIT`). Never a denial.
+What may be lost in a crash: allowed calls of the last moments (`store.batch.WAIT`), and those that
+came too often. Never another denial.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sallyport.observe.metrics import CALL_SECONDS, CALLS
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store
 from sallyport.store.records import add_decisions
-from sallyport.vocab.errors import Refused
+from sallyport.vocab.errors import Reason, Refused
 
 
 class Recorder:
@@ -21,31 +22,38 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._allowed: Batch[DecisionRecord] = Batch(store, add_decisions)
+        self._batched: Batch[DecisionRecord] = Batch(store, add_decisions)
 
     @property
     def dropped(self) -> int:
-        """How many allowed calls could not be kept."""
-        return self._allowed.dropped
+        """How many calls could not be kept."""
+        return self._batched.dropped
 
     def start(self) -> None:
-        self._allowed.start()
+        self._batched.start()
 
     async def close(self) -> None:
-        await self._allowed.close()
+        await self._batched.close()
 
     def allowed(self, call: Call, status: int, duration_us: int) -> None:
         """Keep an allowed call, soon."""
         _measure("none", status, duration_us)
-        self._allowed.add(_record(call, status, duration_us, None, None))
+        self._batched.add(_record(call, status, duration_us, None, None))
 
     async def denied(
         self, call: Call, refused: Refused, problem: dict[str, Any], status: int, duration_us: int
     ) -> None:
-        """Keep a denial; it is durable when this returns."""
+        """Keep a denial; it is durable when this returns.
+
+        Those beyond a limit must not cost a write each: they are kept as allowed calls are, and not
+        at all where nobody is known to have made them.
+        """
         _measure(call.gate, status, duration_us)
         record = _record(call, status, duration_us, refused, problem)
-        await self._store.write(add_decisions, [record])
+        if refused.reason is not Reason.RATE_LIMITED:
+            await self._store.write(add_decisions, [record])
+        elif call.standing is not None:
+            self._batched.add(record)
 
 
 def _measure(gate: str, status: int, duration_us: int) -> None:

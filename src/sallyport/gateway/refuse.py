@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sallyport.gateway.call import Address
+from sallyport.gateway.call import Address, Call
+from sallyport.gateway.limits import CallLimits, too_many
 from sallyport.model.directory import Site
 from sallyport.observe.metrics import LIMITS_REACHED
 from sallyport.scopes.decide import Denied
@@ -75,6 +76,25 @@ def unless(denied: Denied | None, site: Site | None) -> None:
     if site is not None:
         members["site"] = site.host
     raise Refused(denied.reason, denied.detail, fix=denied.fix, members=members)
+
+
+_LIMITED = frozenset({"limits", "idempotency", "function"})
+
+
+def counted(call: Call, refused: Refused, limits: CallLimits) -> Refused:
+    """What a refused caller is told: why, or, where it asks too often, that alone.
+
+    From the gate of the limits on, calls are counted by who makes them; before it by where they
+    come from, so that nobody fills the records or guesses tokens at will.
+    """
+    if call.gate in _LIMITED or refused.reason.status >= 500:
+        return refused
+    site_id = call.site.id if call.site is not None else None
+    standing = limits.charge_refusal(call.peer, site_id, call.now)
+    if standing is None or not standing.wait:
+        return refused
+    call.gate = "limits"
+    return too_many(standing)
 
 
 def failed_inside(trace_id: str) -> Refused:

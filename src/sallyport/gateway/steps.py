@@ -9,7 +9,7 @@ run again from the first. So steps change nothing but the call itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sallyport.gateway import refuse
 from sallyport.gateway.address import read_address, read_query, user_path
@@ -17,6 +17,7 @@ from sallyport.gateway.call import Address, Call
 from sallyport.gateway.context import call_context
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.identity import function_headers
+from sallyport.gateway.limits import CallLimits, too_many
 from sallyport.gateway.sources import Sources
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import Gate
@@ -38,6 +39,7 @@ class Policy:
     verify: TokenVerifier
     public_url: str
     forge_compatible: bool
+    limits: CallLimits = field(default_factory=CallLimits)
 
 
 Step = Callable[[Call, Facts, Policy], None]
@@ -130,15 +132,27 @@ def scopes(call: Call, _facts: Facts, _policy: Policy) -> None:
     )
 
 
-def limits(call: Call, _facts: Facts, _policy: Policy) -> None:
-    """The announced body is small enough and of a type that the route takes."""
+def limits(call: Call, _facts: Facts, policy: Policy) -> None:
+    """The announced body is small enough and of a type that the route takes; no quota is spent."""
     assert call.found is not None
+    assert call.site is not None
+    assert call.installed is not None
+    assert call.grant is not None
     if call.content_length is not None and call.content_length > LARGEST_PAYLOAD:
         raise refuse.payload_too_large(LARGEST_PAYLOAD)
     has_body = call.content_length is None or call.content_length > 0
     accept = call.found.route.accept
     if has_body and accept and not refuse.is_accepted(call.header_values("content-type"), accept):
         raise refuse.media_type_unsupported(accept)
+    call.standing = policy.limits.charge_call(
+        site_id=call.site.id,
+        environment_id=call.installed.environment.id,
+        client_id=call.grant.client_id,
+        account_id=call.grant.account_id,
+        now=call.now,
+    )
+    if call.standing is not None and call.standing.wait:
+        raise too_many(call.standing)
 
 
 def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:

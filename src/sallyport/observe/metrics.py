@@ -34,6 +34,12 @@ WORKERS = Gauge(
     "Worker processes that run app code.",
     registry=registry,
 )
+RATE_BUCKETS = Gauge(
+    "sallyport_rate_buckets",
+    "Buckets of rate limits that are held, of callers that were let in and of those refused.",
+    ("kind",),
+    registry=registry,
+)
 RECORDS_DROPPED = Gauge(
     "sallyport_records_dropped",
     "Records of allowed calls and log lines lost because they came faster than they were written.",
