@@ -27,6 +27,13 @@ CALLS = (
     ("GET", "/open/another?query=1"),
 )
 
+TIGHT = {
+    **ECHO_ROUTES[0],
+    "key": "tight",
+    "path": "/tight/*",
+    "rateLimit": {"perMinute": 2},
+}
+
 
 @pytest.fixture
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
@@ -37,7 +44,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoSites]:
         "SALLYPORT_REFUSED_CALLS_PER_MINUTE": str(REFUSED),
     }
     with demo_on(tmp_path_factory.mktemp("rate") / "data", **limits) as demo:
-        yield two_sites(demo, ECHO_ROUTES, ECHO_FUNCTIONS, ECHO_SOURCE)
+        yield two_sites(demo, [*ECHO_ROUTES, TIGHT], ECHO_FUNCTIONS, ECHO_SOURCE)
 
 
 def spend(two: TwoSites, token: str) -> tuple[int, httpx.Response]:
@@ -125,6 +132,17 @@ def test_refusals_are_counted_whatever_they_are_for(two: TwoSites) -> None:
     # Such answers are not kept: anybody can make them.
     assert remembered(two, good.headers["atl-request-id"]).status_code == 200
     assert remembered(two, last.json()["decision_id"], tries=1).status_code == 404
+
+
+def test_a_route_may_tighten_its_limit(two: TwoSites) -> None:
+    answers = [two.app.call("GET", f"/tight/{n}") for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[1].headers["ratelimit"].startswith('"route";r=0;t=')
+    assert answers[1].headers["ratelimit-policy"].endswith(', "route";q=2;w=60')
+    limited(answers[2], "route")
+    assert two.app.call("GET", "/open/x").status_code == 200
+    there = two.demo.call("GET", "/tight/1", base=two.there, token=two.token)
+    assert there.status_code == 200
 
 
 def test_what_came_too_often_is_remembered_in_its_time(two: TwoSites) -> None:

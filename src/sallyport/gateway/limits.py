@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from sallyport.model.manifest import Route
 from sallyport.observe.metrics import LIMITS_REACHED
 from sallyport.vocab.clock import MINUTE, SECOND
 from sallyport.vocab.errors import Reason, Refused
@@ -149,9 +150,19 @@ class CallLimits:
     refused_buckets: Buckets = field(default_factory=Buckets)
 
     def charge_call(
-        self, *, site_id: str, environment_id: str, client_id: str, account_id: str, now: int
+        self,
+        route: Route,
+        *,
+        site_id: str,
+        environment_id: str,
+        client_id: str,
+        account_id: str,
+        now: int,
     ) -> Standing | None:
-        """Count a call whose caller is known and may make it; None where no limit is set."""
+        """Count a call whose caller is known and may make it; None where no limit is set.
+
+        The route's own limit counts besides the operator's, so it can only tighten.
+        """
         asked: list[tuple[Hashable, Quota]] = []
         if self.integration is not None:
             asked.append((("integration", site_id, client_id), self.integration))
@@ -159,6 +170,10 @@ class CallLimits:
             asked.append((("account", site_id, account_id), self.account))
         if self.app is not None:
             asked.append((("app", site_id, environment_id), self.app))
+        if route.rate_limit is not None:
+            whose = {"account": account_id, "integration": client_id, "site": ""}
+            key = ("route", site_id, environment_id, route.key, whose[route.rate_limit.per])
+            asked.append((key, Quota("route", route.rate_limit.calls)))
         return self.accepted_buckets.charge(asked, now) if asked else None
 
     def charge_refusal(self, address: str, site_id: str | None, now: int) -> Standing | None:
@@ -177,12 +192,14 @@ _WHOSE = {
     "integration": "this integration on this site",
     "account": "this account on this site",
     "app": "this app on this site, by everybody together",
+    "route": "this route, as the app declares it",
     "refused": "calls that are refused, from one address",
 }
 _FIXES = {
     "integration": "Call less often, or ask the operator for a higher limit.",
     "account": "Call less often, or ask the operator for a higher limit.",
     "app": "Call later, or ask the operator for a higher limit.",
+    "route": "Call this route less often.",
     "refused": "Mend what the earlier refusals named before you call again.",
 }
 

@@ -145,6 +145,7 @@ def limits(call: Call, _facts: Facts, policy: Policy) -> None:
     if has_body and accept and not refuse.is_accepted(call.header_values("content-type"), accept):
         raise refuse.media_type_unsupported(accept)
     call.standing = policy.limits.charge_call(
+        call.found.route,
         site_id=call.site.id,
         environment_id=call.installed.environment.id,
         client_id=call.grant.client_id,

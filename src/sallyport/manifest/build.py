@@ -18,6 +18,7 @@ from sallyport.model.manifest import (
     Provider,
     Remote,
     Route,
+    RouteLimit,
     Runtime,
     ScheduledTrigger,
     StaticOutput,
@@ -83,7 +84,12 @@ def _route(item: dict[str, Any]) -> Route:
         function=item["function"],
         accept=_unique(item.get("accept", ())),
         scopes=tuple(item["scopes"]),
+        rate_limit=_rate_limit(item.get("rateLimit")),
     )
+
+
+def _rate_limit(item: dict[str, Any] | None) -> RouteLimit | None:
+    return None if item is None else RouteLimit(item["perMinute"], item.get("per", "account"))
 
 
 def _function(item: dict[str, Any]) -> Function:

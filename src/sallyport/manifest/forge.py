@@ -10,6 +10,7 @@ from sallyport.manifest.rules import items
 from sallyport.model.manifest import NODE_RUNTIMES, Manifest
 
 FORGE_COMPATIBLE = "forge-compatible"
+OWN_FIELDS = ("rateLimit",)
 FORGE_PATH_PATTERN = r"^/[a-zA-Z0-9]+(/[a-zA-Z0-9]+|/\*)*/\*\*$|^/[a-zA-Z0-9]+(/[a-zA-Z0-9]+|/\*)*$"
 
 _FORGE_PATH = re.compile(FORGE_PATH_PATTERN.replace("$", r"\Z"), re.ASCII)
@@ -22,6 +23,7 @@ def forge_findings(root: Mapping, manifest: Manifest, findings: Findings) -> Non
     if isinstance(modules, Mapping):
         for item in items(modules, "apiRoute"):
             check_path(item, findings)
+            check_fields(item, findings)
     check_app_id(root, manifest, findings)
 
 
@@ -52,6 +54,18 @@ def check_path(item: Mapping, findings: Findings) -> None:
         f"apiRoute property path '{path.text}' must match pattern \"{FORGE_PATH_PATTERN}\"",
         fix,
     )
+
+
+def check_fields(item: Mapping, findings: Findings) -> None:
+    """Forge refuses fields that only Sallyport knows."""
+    for name in OWN_FIELDS:
+        if name in item.entries:
+            findings.error(
+                item.entries[name].key,
+                FORGE_COMPATIBLE,
+                f"apiRoute should NOT have additional property '{name}'",
+                "Remove it to deploy the app on Forge.",
+            )
 
 
 def check_app_id(root: Mapping, manifest: Manifest, findings: Findings) -> None:

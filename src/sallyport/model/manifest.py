@@ -42,6 +42,14 @@ class ScopeDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteLimit:
+    """How many calls of a route a minute; those of one `per` on one site count together."""
+
+    calls: int
+    per: Literal["account", "integration", "site"] = "account"
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One `apiRoute` entry. `accept` is empty where the manifest is silent."""
 
@@ -51,6 +59,7 @@ class Route:
     function: str
     accept: tuple[str, ...]
     scopes: tuple[str, ...]
+    rate_limit: RouteLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ without the site.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sallyport.gateway.limits import Buckets, CallLimits, Quota, Standing, limit_headers, too_many
+from sallyport.model.manifest import Route, RouteLimit
 from sallyport.vocab.clock import MINUTE
 
 NOW = 1_800_000_000_000
@@ -126,9 +129,12 @@ def test_buckets_with_calls_in_them_stay_while_there_is_room() -> None:
     assert buckets.charge([("spent", PER_APP)], NOW + 2).wait > 0
 
 
-def caller(limits: CallLimits, **which: str) -> Standing:
+ROUTE = Route("r", "GET", "/r", "f", (), ())
+
+
+def caller(limits: CallLimits, route: Route = ROUTE, **which: str) -> Standing:
     names = {"site_id": "s", "environment_id": "e", "client_id": "c", "account_id": "a", **which}
-    standing = limits.charge_call(**names, now=NOW)
+    standing = limits.charge_call(route, **names, now=NOW)
     assert standing is not None
     return standing
 
@@ -151,7 +157,7 @@ def test_tenants_callers_and_apps_share_no_bucket() -> None:
 def test_no_limit_counts_nothing() -> None:
     limits = CallLimits()
     names = {"site_id": "s", "environment_id": "e", "client_id": "c", "account_id": "a"}
-    assert limits.charge_call(**names, now=NOW) is None
+    assert limits.charge_call(ROUTE, **names, now=NOW) is None
     assert limits.charge_refusal("192.0.2.1", None, NOW) is None
     assert len(limits.accepted_buckets) == len(limits.refused_buckets) == 0
 
@@ -168,3 +174,24 @@ def test_what_answers_say() -> None:
     assert refused.reason.status == 429
     assert refused.headers == {"Retry-After": "20"}
     assert refused.members == {"limit": "account"}
+
+
+def test_a_routes_own_limit_tightens_and_never_loosens() -> None:
+    wide = replace(ROUTE, rate_limit=RouteLimit(1_000_000))
+    limits = CallLimits(account=PER_ACCOUNT)
+    assert [caller(limits, wide).wait == 0 for _ in range(4)] == [True, True, True, False]
+
+    def fits(limits: CallLimits, per: Any, **which: str) -> bool:
+        tight = replace(ROUTE, rate_limit=RouteLimit(1, per))
+        standing = caller(limits, tight, **which)
+        assert standing.wait == 0 or standing.tightest.name == "route"
+        return standing.wait == 0
+
+    for per, whose in (("account", "account_id"), ("integration", "client_id"), ("site", "")):
+        limits = CallLimits()
+        assert fits(limits, per)
+        assert not fits(limits, per)
+        for name in ("account_id", "client_id"):
+            assert fits(limits, per, **{name: "other"}) == (name == whose)
+        assert fits(limits, per, site_id="other")
+        assert fits(limits, per, environment_id="other")

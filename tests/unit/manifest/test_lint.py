@@ -207,6 +207,15 @@ def test_paths_that_forge_refuses(path: str, fix: str | None) -> None:
     assert finding.fix == fix
 
 
+def test_fields_that_forge_refuses() -> None:
+    data = with_app(runtime={"name": "nodejs22.x"})
+    data["modules"]["apiRoute"][0]["rateLimit"] = {"perMinute": 60}
+    (finding,) = warnings(data, forge=True)
+    assert finding.reference == "forge-compatible"
+    assert finding.message == "apiRoute should NOT have additional property 'rateLimit'"
+    assert warnings(data) == ()
+
+
 def test_python_and_unregistered_apps_do_not_deploy_on_forge() -> None:
     found = warnings(with_app(id=GONE), forge=True)
     assert [d.reference for d in found] == ["forge-compatible"] * 2

@@ -53,6 +53,21 @@ def test_accept_may_be_missing() -> None:
 
 BAD_ROUTES: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "apiRoute should NOT have additional property 'colour'"),
+    ({"rateLimit": {}}, "apiRoute property rateLimit must have required property 'perMinute'"),
+    ({"rateLimit": {"perMinute": 0}}, "apiRoute rateLimit property perMinute must be >= 1"),
+    (
+        {"rateLimit": {"perMinute": 10**6 + 1}},
+        "apiRoute rateLimit property perMinute must be <= 1000000",
+    ),
+    (
+        {"rateLimit": {"perMinute": 1, "per": "route"}},
+        "apiRoute rateLimit property per 'route' allowed values are "
+        "'account', 'integration', 'site'",
+    ),
+    (
+        {"rateLimit": {"perMinute": 1, "perHour": 1}},
+        "apiRoute property rateLimit should NOT have additional property 'perHour'",
+    ),
     ({"operation": "get"}, f"apiRoute property operation 'get' allowed values are {VERBS}"),
     ({"operation": "HEAD"}, f"apiRoute property operation 'HEAD' allowed values are {VERBS}"),
     ({"path": "/a/"}, f"apiRoute property path '/a/' must match pattern \"{PATH_PATTERN}\""),

@@ -52,6 +52,7 @@ GOOD = [
     MANIFEST,
     with_route(path="/a/{id}/*/**"),
     with_route(scopes=[f"read:a{n}:custom" for n in range(20)]),
+    with_route(rateLimit={"perMinute": 1_000_000, "per": "site"}),
     with_function(handler="people/search.run", timeoutSeconds=900),
     with_app(runtime={"name": "nodejs20.x", "memoryMB": 64}),
 ]
