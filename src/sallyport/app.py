@@ -30,6 +30,7 @@ from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
+from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.limits import CallLimits, a_minute
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.schedule import Scheduler
@@ -63,6 +64,7 @@ from sallyport.store.appdata import purge_expired
 from sallyport.store.batch import Batch
 from sallyport.store.cleaning import CLEANED, clean
 from sallyport.store.engine import Store, open_store
+from sallyport.store.idempotency import interrupt_runs_of
 from sallyport.store.keys import live_key_times
 from sallyport.store.migrations import migrate
 from sallyport.store.records import add_log_lines, purge_records
@@ -70,6 +72,7 @@ from sallyport.store.seal import Sealer, master_key
 from sallyport.tokens.access import TokenCache
 from sallyport.tokens.keys import Keys, open_keys, rotate
 from sallyport.vocab.clock import DAY, SystemClock
+from sallyport.vocab.ids import new_id
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
 from sallyport.web.errors import exception_handlers
@@ -180,7 +183,16 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             refused=a_minute("refused", settings.refused_calls_per_minute),
         ),
     )
-    gateway = Gateway(facts, policy, pool.invoke, recorder, store.clock)
+    owner = _instance(settings.folder)
+    await store.write(interrupt_runs_of, owner)
+    idempotency = Idempotency(
+        store,
+        owner,
+        waits_ms=settings.queue_ms,
+        most_keys=settings.idempotency_keys,
+        most_bytes=settings.idempotency_mb * 1024 * 1024,
+    )
+    gateway = Gateway(facts, policy, pool.invoke, idempotency, recorder, store.clock)
     web_triggers = WebTriggers(
         store,
         facts,
@@ -243,6 +255,14 @@ def node_of_host(settings: Settings) -> str:
     except NoNode as reason:
         return f"Node apps do not run here. {reason}"
     return f"Node apps run on Node {node.version}, {node.path}."
+
+
+def _instance(folder: Path) -> str:
+    """What this platform calls itself, for as long as it has its data folder."""
+    path = folder / "instance"
+    if not path.exists():
+        path.write_text(new_id())
+    return path.read_text().strip()
 
 
 def _driver(settings: Settings, node: NodeProgram | None, or_plain: bool) -> Driver:

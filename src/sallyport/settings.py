@@ -89,6 +89,14 @@ class Settings:
         "The most calls from one network address to one site in a minute that are refused for who "
         "makes them or for where they go; 0: no limit.",
     )
+    idempotency_keys: int = _setting(
+        100_000, "The most idempotency keys of the last 24 hours that one installation may have."
+    )
+    idempotency_mb: int = _setting(
+        256,
+        "The most that is kept of answers under the idempotency keys of one installation, in "
+        "megabytes.",
+    )
     scheduled_runs_at_once: int = _setting(
         8, "The most scheduled triggers that run at the same time."
     )
@@ -191,6 +199,8 @@ def _check(settings: Settings) -> None:
         ("queue_ms", 1),
         ("app_data_mb", 1),
         ("web_trigger_calls_per_minute", 1),
+        ("idempotency_keys", 1),
+        ("idempotency_mb", 0),
         ("integration_calls_per_minute", 0),
         ("account_calls_per_minute", 0),
         ("app_calls_per_minute", 0),

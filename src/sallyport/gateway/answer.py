@@ -61,6 +61,8 @@ def common_headers(call: Call) -> tuple[tuple[str, str], ...]:
         ("atl-request-id", call.decision_id),
         ("x-content-type-options", "nosniff"),
     )
+    if call.replayed:
+        headers += (("idempotency-replayed", "true"),)
     return headers if call.standing is None else headers + limit_headers(call.standing)
 
 

@@ -35,7 +35,7 @@ class Call:
 
     `content_length` is None where the request did not say. `now` is milliseconds since the epoch.
     `peer` is the network address that the request came from. `standing` is None before the caller
-    was counted.
+    was counted. `spared`: answered without running the function; `replayed`: by an earlier answer.
     """
 
     method: str
@@ -60,6 +60,9 @@ class Call:
     link: IntegrationLink | None = None
     scopes: frozenset[str] = frozenset()
     standing: Standing | None = None
+    idempotency_key: str | None = None
+    spared: bool = False
+    replayed: bool = False
     request: dict[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
 

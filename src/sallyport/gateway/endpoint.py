@@ -11,6 +11,7 @@ from sallyport.gateway import answer, refuse
 from sallyport.gateway.address import is_call
 from sallyport.gateway.call import Call
 from sallyport.gateway.facts import Facts, Lacking
+from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy, walk
 from sallyport.model.manifest import Function
@@ -37,11 +38,18 @@ class Gateway:
     """An ASGI application for the paths that `handles` names."""
 
     def __init__(
-        self, facts: Facts, policy: Policy, invoke: Invoke, recorder: Recorder, clock: Clock
+        self,
+        facts: Facts,
+        policy: Policy,
+        invoke: Invoke,
+        idempotency: Idempotency,
+        recorder: Recorder,
+        clock: Clock,
     ) -> None:
         self._facts = facts
         self._policy = policy
         self._invoke = invoke
+        self._idempotency = idempotency
         self._recorder = recorder
         self._clock = clock
 
@@ -94,9 +102,12 @@ class Gateway:
         assert call.installed is not None
         assert call.found is not None
         function = call.installed.compiled.functions[call.found.route.function]
-        return await self._invoke(
-            call.installed.target,
-            invocation_of(call, function, body, function.timeout_seconds * SECOND),
+        timeout_ms = function.timeout_seconds * SECOND
+        target, invocation = call.installed.target, invocation_of(call, function, body, timeout_ms)
+        if call.idempotency_key is None:
+            return await self._invoke(target, invocation)
+        return await self._idempotency.once(
+            call, body, timeout_ms, lambda: self._invoke(target, invocation)
         )
 
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:

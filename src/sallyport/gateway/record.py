@@ -89,5 +89,5 @@ def _record(
         client_id=token.client_id if token is not None else None,
         account_id=token.account_id if token is not None else None,
         grant_id=token.grant_id if token is not None else None,
-        invocation_id=call.invocation_id if call.request else None,
+        invocation_id=call.invocation_id if call.request and not call.spared else None,
     )

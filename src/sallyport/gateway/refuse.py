@@ -97,6 +97,61 @@ def counted(call: Call, refused: Refused, limits: CallLimits) -> Refused:
     return too_many(standing)
 
 
+def idempotency_key_invalid(longest: int) -> Refused:
+    return Refused(
+        Reason.IDEMPOTENCY_KEY_INVALID,
+        f"The Idempotency-Key is not one string of 1 to {longest} characters.",
+        fix='Send one header, as Idempotency-Key: "<a new UUID for each thing to be done>".',
+    )
+
+
+def idempotency_running() -> Refused:
+    return Refused(
+        Reason.IDEMPOTENCY_RUNNING,
+        "The first call with this Idempotency-Key has no answer yet.",
+        fix="Send the same call again later: it gets the answer of the first.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def idempotency_key_reused() -> Refused:
+    return Refused(
+        Reason.IDEMPOTENCY_KEY_REUSED,
+        "An earlier call with this Idempotency-Key had another path, query, type or body.",
+        fix="Use a new key for each thing to be done, and the same one to try that thing again.",
+    )
+
+
+def idempotency_interrupted() -> Refused:
+    return Refused(
+        Reason.IDEMPOTENCY_INTERRUPTED,
+        "The platform stopped while the call with this Idempotency-Key ran. Whether it took effect "
+        "is not known, so it is not run again.",
+        fix="Find out from the app what was done; use a new key to do it again.",
+    )
+
+
+def idempotency_unkept(status: int) -> Refused:
+    return Refused(
+        Reason.IDEMPOTENCY_UNKEPT,
+        f"The call with this Idempotency-Key was answered with status {status}; its body was too "
+        "large to keep. It is not run again.",
+        fix="Read the result from the app; use a new key to do it again.",
+        members={"answered_status": status},
+    )
+
+
+def idempotency_full(most: int) -> Refused:
+    LIMITS_REACHED.labels("idempotency_keys").inc()
+    return Refused(
+        Reason.IDEMPOTENCY_FULL,
+        f"The app on this site has {most} idempotency keys of the last 24 hours, as many as are "
+        "kept.",
+        fix="Send the call later, or without a key.",
+        headers={"Retry-After": "60"},
+    )
+
+
 def failed_inside(trace_id: str) -> Refused:
     """The platform's own fault; what it was is in the operator's log alone."""
     return Refused(

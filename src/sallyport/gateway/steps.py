@@ -16,6 +16,7 @@ from sallyport.gateway.address import read_address, read_query, user_path
 from sallyport.gateway.call import Address, Call
 from sallyport.gateway.context import call_context
 from sallyport.gateway.facts import Facts
+from sallyport.gateway.idempotency import read_key
 from sallyport.gateway.identity import function_headers
 from sallyport.gateway.limits import CallLimits, too_many
 from sallyport.gateway.sources import Sources
@@ -156,6 +157,11 @@ def limits(call: Call, _facts: Facts, policy: Policy) -> None:
         raise too_many(call.standing)
 
 
+def idempotency(call: Call, _facts: Facts, _policy: Policy) -> None:
+    """A key, where there is one, is a key; what stands under it is looked up before the run."""
+    call.idempotency_key = read_key(call)
+
+
 def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
     """The request for the function: identity stripped and set, the credentials left out."""
     assert call.installed is not None
@@ -191,6 +197,7 @@ STEPS: tuple[tuple[Gate, Step], ...] = (
     ("grant", grant_alive),
     ("scopes", scopes),
     ("limits", limits),
+    ("idempotency", idempotency),
     ("function", invocation),
 )
 

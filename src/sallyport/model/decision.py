@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Gate = Literal["path", "site", "route", "token", "switch", "grant", "scopes", "limits", "function"]
+Gate = Literal[
+    "path",
+    "site",
+    "route",
+    "token",
+    "switch",
+    "grant",
+    "scopes",
+    "limits",
+    "idempotency",
+    "function",
+]
 
 GATES: tuple[Gate, ...] = (
     "path",
@@ -16,6 +27,7 @@ GATES: tuple[Gate, ...] = (
     "grant",
     "scopes",
     "limits",
+    "idempotency",
     "function",
 )
 
@@ -25,7 +37,8 @@ class DecisionRecord:
     """One call as it is remembered. `gate` is the gate that shut, None where all stood open.
 
     `reason` is a stable code, None for an allowed call. `problem` is the problem document that the
-    caller got. Times in milliseconds since the epoch, `duration_us` in microseconds.
+    caller got. Times in milliseconds since the epoch, `duration_us` in microseconds, and
+    of it `worker_us` in the worker. `bytes_in` and `bytes_out` are the sizes of the bodies.
     """
 
     id: str
@@ -47,6 +60,9 @@ class DecisionRecord:
     account_id: str | None
     grant_id: str | None
     invocation_id: str | None
+    worker_us: int | None = None
+    bytes_in: int | None = None
+    bytes_out: int | None = None
 
     @property
     def app_path(self) -> str:

@@ -68,6 +68,13 @@ LIMITS_REACHED = Counter(
     registry=registry,
 )
 
+IDEMPOTENT_CALLS = Counter(
+    "sallyport_idempotent_calls_total",
+    "Calls with an Idempotency-Key, by what stood under it (claimed: nothing, so it ran).",
+    ("found",),
+    registry=registry,
+)
+
 WEB_TRIGGER_CALLS = Counter(
     "sallyport_web_trigger_calls_total",
     "Calls of web triggers, by status class.",

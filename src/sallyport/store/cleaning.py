@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, delete, select
 
 from sallyport.store import schema
 from sallyport.store.engine import Tx
+from sallyport.store.idempotency import give_back_keys
 from sallyport.vocab.clock import DAY
 
 REMEMBERED = DAY
@@ -31,6 +32,7 @@ CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.refresh_token, lambda now, _audit: _refresh.expires_at < now - REMEMBERED),
     (schema.token_family, lambda now, _audit: _family.expires_at < now - REMEMBERED),
     (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
+    (schema.idempotency, lambda now, _audit: schema.idempotency.c.expires_at < now),
     (schema.change, lambda now, _audit: schema.change.c.at < now - REMEMBERED),
     (schema.audit, lambda _now, audit: schema.audit.c.at < audit),
 )
@@ -47,6 +49,8 @@ async def clean(tx: Tx, table: str, *, audit_before: int, batch: int) -> int:
     doomed = await tx.all(select(key).where(ended(tx.now, audit_before)).limit(batch))
     if not doomed:
         return 0
+    if cleaned is schema.idempotency:
+        await give_back_keys(tx, [row[0] for row in doomed])
     gone = await tx.run(delete(cleaned).where(key.in_([row[0] for row in doomed])))
     count: int = gone.rowcount
     return count

@@ -1,7 +1,7 @@
 """The tables. Times are milliseconds since the epoch; lists and objects are JSON text.
 
 One schema for SQLite and PostgreSQL; docs/reference/storage.md says what each table is for. The
-tables of integrations and tokens are in `schema_access`.
+tables of integrations and tokens are in `schema_access`, those of policies in `schema_calls`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ from sallyport.store.schema_access import refresh_token as refresh_token
 from sallyport.store.schema_access import signing_key as signing_key
 from sallyport.store.schema_access import token_family as token_family
 from sallyport.store.schema_access import used_proof as used_proof
+from sallyport.store.schema_calls import call_limit as call_limit
+from sallyport.store.schema_calls import idempotency as idempotency
+from sallyport.store.schema_calls import idempotency_usage as idempotency_usage
+from sallyport.store.schema_calls import usage as usage
 
 __all__ = ["metadata"]
 
@@ -332,6 +336,9 @@ decision = Table(
     Column("account_id", Id),
     Column("grant_id", Id),
     Column("invocation_id", Id),
+    Column("worker_us", BigInteger),
+    Column("bytes_in", BigInteger),
+    Column("bytes_out", BigInteger),
     Index(None, "at"),
     Index(None, "site_id", "at"),
     Index(None, "trace_id"),

@@ -53,6 +53,28 @@ class Reason(Enum):
     NOT_ACCEPTABLE = ("not_acceptable", 406, "The route does not answer in an accepted type")
     PAYLOAD_TOO_LARGE = ("payload_too_large", 413, "The request body is too large")
     MEDIA_TYPE_UNSUPPORTED = ("media_type_unsupported", 415, "The route does not take this type")
+    IDEMPOTENCY_KEY_INVALID = ("idempotency_key_invalid", 400, "The Idempotency-Key cannot be used")
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency_key_reused",
+        422,
+        "The Idempotency-Key was used for another request",
+    )
+    IDEMPOTENCY_RUNNING = (
+        "idempotency_running",
+        409,
+        "A call with this Idempotency-Key is still running",
+    )
+    IDEMPOTENCY_INTERRUPTED = (
+        "idempotency_interrupted",
+        409,
+        "The call with this Idempotency-Key ended without an answer",
+    )
+    IDEMPOTENCY_UNKEPT = (
+        "idempotency_unkept",
+        409,
+        "The answer under this Idempotency-Key was not kept",
+    )
+    IDEMPOTENCY_FULL = ("idempotency_full", 429, "Too many idempotency keys are kept")
     RATE_LIMITED = ("rate_limited", 429, "Too many requests")
     INVOCATION_FAILED = ("invocation_failed", 500, "Invocation failed")
     INVOCATION_BAD_RESULT = ("invocation_bad_result", 500, "Invocation failed")

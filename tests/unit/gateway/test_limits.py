@@ -181,8 +181,8 @@ def test_a_routes_own_limit_tightens_and_never_loosens() -> None:
     limits = CallLimits(account=PER_ACCOUNT)
     assert [caller(limits, wide).wait == 0 for _ in range(4)] == [True, True, True, False]
 
-    def fits(limits: CallLimits, per: Any, **which: str) -> bool:
-        tight = replace(ROUTE, rate_limit=RouteLimit(1, per))
+    def fits(limits: CallLimits, per: Any, key: str = "r", **which: str) -> bool:
+        tight = replace(ROUTE, key=key, rate_limit=RouteLimit(1, per))
         standing = caller(limits, tight, **which)
         assert standing.wait == 0 or standing.tightest.name == "route"
         return standing.wait == 0
@@ -191,6 +191,7 @@ def test_a_routes_own_limit_tightens_and_never_loosens() -> None:
         limits = CallLimits()
         assert fits(limits, per)
         assert not fits(limits, per)
+        assert fits(limits, per, key="another route")
         for name in ("account_id", "client_id"):
             assert fits(limits, per, **{name: "other"}) == (name == whose)
         assert fits(limits, per, site_id="other")
