@@ -236,6 +236,17 @@ def test_nobody_meets_anothers_key(two: TwoSites, label: str) -> None:
     assert runs(app, label) == len(answers)
 
 
+def test_one_account_has_other_keys_on_another_site(two: TwoSites, label: str) -> None:
+    here = two.app.consent("developer")["access_token"]
+    there = two.app.consent("developer", site_id=two.site_id)["access_token"]
+    first = do(two.app, label, token=here)
+    path, sent = f"/do/{label}", {"content": "it", "headers": key(label)}
+    second = two.demo.call("POST", path, base=two.there, token=there, **sent)
+    assert second.status_code == 201, second.text
+    assert "idempotency-replayed" not in second.headers
+    assert second.headers["x-run"] != first.headers["x-run"]
+
+
 def other_integration(app: DeployedApp) -> DeployedApp:
     """The same app and account by another integration."""
     made = app.demo.person("developer").api(
