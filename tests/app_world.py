@@ -242,6 +242,18 @@ def page(request, context):
         "content-type": "text/html",
         "content-security-policy": "script-src *",
         "atl-traceid": "forged",
+        "www-authenticate": "Basic realm=forged",
+        "strict-transport-security": "max-age=0",
+        "alt-svc": 'h2="forged.test:443"',
+        "nel": "forged",
+        "service-worker-allowed": "/forged",
+        "access-control-allow-origin": "forged",
+        "idempotency-replayed": "forged",
+        "ratelimit": "forged",
+        "x-sallyport-anything": "forged",
+        "date": "forged",
+        "server": "forged",
+        "x-own": "kept",
     }
     return {"statusCode": 200, "body": "<script>document.title = 1</script>", "headers": headers}
 """

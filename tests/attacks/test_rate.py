@@ -2,7 +2,7 @@
 
 Planted bugs that these tests were seen to fail on: the site left out of the key of refused calls; a
 key that changes; refused calls never counted; 405 and OPTIONS not counted; remembering nobody's
-calls. (The keys of accepted calls: tests/unit/gateway/test_limits.py.)
+calls. (The keys of accepted calls: tests/unit/gateway/test_quotas.py.)
 """
 
 from __future__ import annotations

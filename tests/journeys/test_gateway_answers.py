@@ -173,6 +173,31 @@ def test_bodies_that_are_too_large_or_of_another_type(app: DeployedApp) -> None:
     assert exact.status_code == 200
 
 
+def test_answers_of_another_type_are_not_to_be_had(app: DeployedApp) -> None:
+    for accept, status in (
+        ("text/html", 406),
+        ("application/json;q=0, */*", 406),
+        ("text/html, */*;q=0.1", 201),
+        ("application/json", 201),
+    ):
+        headers = {**JSON, "Accept": accept}
+        answer = app.call("POST", "/fine", content="{}", headers=headers)
+        assert answer.status_code == status, accept
+        if status == 406:
+            refused(answer, 406, "not_acceptable", "limits")
+    # A route that declares no `accept` answers with what its function likes.
+    assert app.call("POST", "/later", headers={"Accept": "text/html"}).status_code == 200
+
+
+def test_headers_that_are_too_many_or_too_large(app: DeployedApp) -> None:
+    many = {f"X-Header-{n}": "x" for n in range(101)}
+    large = {f"X-Header-{n}": "x" * 3_900 for n in range(9)}
+    for headers in (many, large):
+        answer = app.call("POST", "/later", headers=headers)
+        refused(answer, 431, "headers_too_large", "path")
+    assert app.call("POST", "/later", headers={"X-Header": "x" * 8_000}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "status", "reason", "logged"),
     [

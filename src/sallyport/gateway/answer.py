@@ -9,6 +9,7 @@ import msgspec
 
 from sallyport.gateway import refuse
 from sallyport.gateway.call import Call
+from sallyport.gateway.cors import Preflight, cors_headers
 from sallyport.gateway.limits import limit_headers
 from sallyport.runtime.call import Answer, Failure
 from sallyport.vocab import problem
@@ -63,19 +64,64 @@ def common_headers(call: Call) -> tuple[tuple[str, str], ...]:
     )
     if call.replayed:
         headers += (("idempotency-replayed", "true"),)
-    return headers if call.standing is None else headers + limit_headers(call.standing)
+    if call.standing is not None:
+        headers += limit_headers(call.standing)
+    return headers + cors_headers(call)
 
 
 # Apps answer on the host where people sign in; a page of theirs must not act there.
 _HARMLESS = (("content-security-policy", "default-src 'none'; sandbox"),)
 
+# What would speak for the platform, or for all that its host serves; docs/reference/functions.md.
+_OURS = frozenset(
+    {
+        "accept-ch",
+        "alt-svc",
+        "atl-request-id",
+        "atl-traceid",
+        "content-security-policy",
+        "content-security-policy-report-only",
+        "critical-ch",
+        "date",
+        "dpop-nonce",
+        "idempotency-replayed",
+        "nel",
+        "origin-agent-cluster",
+        "public-key-pins",
+        "ratelimit",
+        "ratelimit-policy",
+        "report-to",
+        "reporting-endpoints",
+        "server",
+        "service-worker-allowed",
+        "set-login",
+        "speculation-rules",
+        "strict-transport-security",
+        "via",
+        "www-authenticate",
+        "x-content-type-options",
+        "x-failure-category",
+    }
+)
+_OUR_PREFIXES = ("x-slauth-", "x-sallyport-")
+_CORS_PREFIX = "access-control-"
 
-def of_function(call: Call, answer: Answer) -> Reply:
-    """A checked answer of the app, with our own headers in place of any that it set itself."""
-    ours = common_headers(call) + _HARMLESS
-    names = {name for name, _ in ours}
-    kept = tuple(pair for pair in answer.headers if pair[0] not in names)
-    return Reply(answer.status, kept + ours, answer.body)
+
+def of_function(call: Call, answer: Answer, *, own_cors: bool = False) -> Reply:
+    """A checked answer of the app, without the headers that are ours to set, and with ours.
+
+    With `own_cors` the app says itself which pages may call it.
+    """
+    prefixes = _OUR_PREFIXES if own_cors else (*_OUR_PREFIXES, _CORS_PREFIX)
+    kept = tuple(
+        pair for pair in answer.headers if pair[0] not in _OURS and not pair[0].startswith(prefixes)
+    )
+    return Reply(answer.status, kept + common_headers(call) + _HARMLESS, answer.body)
+
+
+def of_preflight(call: Call, preflight: Preflight) -> Reply:
+    """The answer to a browser that asks whether its page may call."""
+    return Reply(204, common_headers(call) + preflight.headers, b"")
 
 
 def failure_refused(call: Call, failure: Failure) -> Refused:

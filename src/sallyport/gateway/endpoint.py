@@ -10,6 +10,7 @@ from typing import Any
 from sallyport.gateway import answer, refuse
 from sallyport.gateway.address import is_call
 from sallyport.gateway.call import Call
+from sallyport.gateway.cors import Preflight
 from sallyport.gateway.facts import Facts, Lacking
 from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.record import Recorder
@@ -77,6 +78,11 @@ class Gateway:
                 raise answer.failure_refused(call, outcome)
         except Refused as refused:
             return await self._refuse(call, refused, started)
+        except Preflight as preflight:
+            spent = refuse.asked_too_often(call, self._policy.limits)
+            if spent is not None:
+                return await self._refuse(call, spent, started)
+            return answer.of_preflight(call, preflight)
         except ClientGone:
             raise
         except Exception:

@@ -89,10 +89,15 @@ def counted(call: Call, refused: Refused, limits: CallLimits) -> Refused:
     """
     if call.gate in _LIMITED or refused.reason.status >= 500:
         return refused
+    return asked_too_often(call, limits) or refused
+
+
+def asked_too_often(call: Call, limits: CallLimits) -> Refused | None:
+    """Count an answer that needs no credentials; the refusal, where its address had too many."""
     site_id = call.site.id if call.site is not None else None
     standing = limits.charge_refusal(call.peer, site_id, call.now)
     if standing is None or not standing.wait:
-        return refused
+        return None
     call.gate = "limits"
     return too_many(standing)
 
@@ -192,6 +197,41 @@ def media_type_unsupported(accept: Sequence[str]) -> Refused:
         Reason.MEDIA_TYPE_UNSUPPORTED,
         f"This route takes bodies of {', '.join(accept)} only.",
         fix=f"Send Content-Type: {accept[0]}.",
+    )
+
+
+def is_acceptable(ranges: Sequence[str], accept: Sequence[str]) -> bool:
+    """Whether an Accept header leaves room for one of the types (RFC 9110 section 12.5.1)."""
+    if not ranges:
+        return True
+    weights: dict[str, bool] = {}
+    for each in ",".join(ranges).split(","):
+        media_range, _, parameters = each.partition(";")
+        weights[media_range.strip().lower()] = _NO_WEIGHT.search(parameters) is None
+    return any(
+        # The most specific range decides.
+        weights.get(kind, weights.get(f"{kind.partition('/')[0]}/*", weights.get("*/*", False)))
+        for kind in accept
+    )
+
+
+_NO_WEIGHT = re.compile(r"(?:^|;)\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+
+
+def not_acceptable(accept: Sequence[str]) -> Refused:
+    return Refused(
+        Reason.NOT_ACCEPTABLE,
+        f"This route answers with {', '.join(accept)} only.",
+        fix=f"Send Accept: {accept[0]}, or leave the header out.",
+    )
+
+
+def headers_too_large(most: int, largest: int) -> Refused:
+    LIMITS_REACHED.labels("headers").inc()
+    return Refused(
+        Reason.HEADERS_TOO_LARGE,
+        f"The request has more than {most} headers, or more than {largest // 1024} KB of them.",
+        fix="Send fewer and smaller headers.",
     )
 
 

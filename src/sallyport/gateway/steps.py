@@ -15,6 +15,7 @@ from sallyport.gateway import refuse
 from sallyport.gateway.address import read_address, read_query, user_path
 from sallyport.gateway.call import Address, Call
 from sallyport.gateway.context import call_context
+from sallyport.gateway.cors import answer_preflight
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import read_key
 from sallyport.gateway.identity import function_headers
@@ -27,6 +28,8 @@ from sallyport.tokens.bearer import read_bearer
 from sallyport.vocab.errors import Reason, Refused
 
 LARGEST_PAYLOAD = 5 * 1024 * 1024
+LARGEST_HEADERS = 32 * 1024
+MOST_HEADERS = 100
 
 TokenVerifier = Callable[[str, int], VerifiedToken]
 """Raw access token, now in milliseconds -> its claims. Raises `Refused`."""
@@ -47,7 +50,11 @@ Step = Callable[[Call, Facts, Policy], None]
 
 
 def canonical_path(call: Call, _facts: Facts, _policy: Policy) -> None:
-    """The path is in canonical form; anything else is refused, never repaired."""
+    """Headers are few, and the path is in canonical form; nothing is repaired."""
+    if len(call.headers) > MOST_HEADERS or (
+        sum(len(name) + len(value) for name, value in call.headers) > LARGEST_HEADERS
+    ):
+        raise refuse.headers_too_large(MOST_HEADERS, LARGEST_HEADERS)
     call.address = read_address(call.raw_path)
 
 
@@ -70,13 +77,14 @@ def site_and_installation(call: Call, facts: Facts, policy: Policy) -> None:
 
 
 def route(call: Call, _facts: Facts, _policy: Policy) -> None:
-    """The live version has a route for this path and method."""
+    """The live version has a route for this path and method. Raises `Preflight` too."""
     assert call.installed is not None
     table = call.installed.compiled.table
     segments = _address(call).segments
     call.found = table.find(call.method, segments)
     if call.found is not None:
         return
+    answer_preflight(call, table, segments)
     operations = table.allowed(segments)
     if operations:
         raise refuse.method_not_allowed(call.method, operations)
@@ -134,7 +142,8 @@ def scopes(call: Call, _facts: Facts, _policy: Policy) -> None:
 
 
 def limits(call: Call, _facts: Facts, policy: Policy) -> None:
-    """The announced body is small enough and of a type that the route takes; no quota is spent."""
+    """The body announced is small and of a type that the route takes, as is the answer asked for;
+    and no quota is spent."""
     assert call.found is not None
     assert call.site is not None
     assert call.installed is not None
@@ -145,6 +154,8 @@ def limits(call: Call, _facts: Facts, policy: Policy) -> None:
     accept = call.found.route.accept
     if has_body and accept and not refuse.is_accepted(call.header_values("content-type"), accept):
         raise refuse.media_type_unsupported(accept)
+    if accept and not refuse.is_acceptable(call.header_values("accept"), accept):
+        raise refuse.not_acceptable(accept)
     call.standing = policy.limits.charge_call(
         call.found.route,
         site_id=call.site.id,

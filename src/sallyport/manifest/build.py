@@ -9,6 +9,7 @@ from sallyport.model.manifest import (
     DEFAULT_MEMORY_MB,
     DEFAULT_TIMEOUT_SECONDS,
     Consumer,
+    Cors,
     Egress,
     Entity,
     EntityIndex,
@@ -85,11 +86,22 @@ def _route(item: dict[str, Any]) -> Route:
         accept=_unique(item.get("accept", ())),
         scopes=tuple(item["scopes"]),
         rate_limit=_rate_limit(item.get("rateLimit")),
+        cors=_cors(item.get("cors")),
     )
 
 
 def _rate_limit(item: dict[str, Any] | None) -> RouteLimit | None:
     return None if item is None else RouteLimit(item["perMinute"], item.get("per", "account"))
+
+
+def _cors(item: dict[str, Any] | None) -> Cors | None:
+    if item is None:
+        return None
+    return Cors(
+        _unique(item["origins"]),
+        _unique(item.get("headers", ())),
+        _unique(item.get("exposeHeaders", ())),
+    )
 
 
 def _function(item: dict[str, Any]) -> Function:

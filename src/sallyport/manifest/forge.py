@@ -10,7 +10,7 @@ from sallyport.manifest.rules import items
 from sallyport.model.manifest import NODE_RUNTIMES, Manifest
 
 FORGE_COMPATIBLE = "forge-compatible"
-OWN_FIELDS = ("rateLimit",)
+OWN_FIELDS = ("rateLimit", "cors")
 FORGE_PATH_PATTERN = r"^/[a-zA-Z0-9]+(/[a-zA-Z0-9]+|/\*)*/\*\*$|^/[a-zA-Z0-9]+(/[a-zA-Z0-9]+|/\*)*$"
 
 _FORGE_PATH = re.compile(FORGE_PATH_PATTERN.replace("$", r"\Z"), re.ASCII)

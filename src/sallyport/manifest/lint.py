@@ -49,6 +49,7 @@ def lint(
     lint_unreachable(manifest, routes, findings)
     lint_unused_functions(read.root, findings)
     lint_memory(read.root, manifest, findings)
+    lint_origins(manifest, routes, findings)
     if forge:
         forge_findings(read.root, manifest, findings)
     if scopes is None or scopes.scopes is None:
@@ -77,6 +78,18 @@ class _Places:
         if isinstance(listed, Sequence):
             return listed.items[route.scopes.index(scope)]
         return self._items[route.key]
+
+
+def lint_origins(manifest: Manifest, places: _Places, findings: Findings) -> None:
+    """A route that every page may call trusts them all with what its callers may do."""
+    for route in manifest.routes:
+        if route.cors is not None and "*" in route.cors.origins:
+            findings.warning(
+                places.route(route),
+                BEST_PRACTICE,
+                f"cors of apiRoute '{route.key}' lets pages of every origin call it",
+                "Name the origins that need it, such as https://app.example.com.",
+            )
 
 
 def lint_scope_names(manifest: Manifest, places: _Places, findings: Findings) -> None:

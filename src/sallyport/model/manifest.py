@@ -50,6 +50,18 @@ class RouteLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """Which pages may call a route: origins, or `*`; request headers of theirs; what they may read.
+
+    Header names are as written in the manifest.
+    """
+
+    origins: tuple[str, ...]
+    headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One `apiRoute` entry. `accept` is empty where the manifest is silent."""
 
@@ -60,6 +72,7 @@ class Route:
     accept: tuple[str, ...]
     scopes: tuple[str, ...]
     rate_limit: RouteLimit | None = None
+    cors: Cors | None = None
 
 
 @dataclass(frozen=True, slots=True)

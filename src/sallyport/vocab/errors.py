@@ -50,6 +50,8 @@ class Reason(Enum):
     MEMBERSHIP_ENDED = ("membership_ended", 403, "The account is no longer a member of this site")
     SCOPE_MISSING = ("scope_missing", 403, "The token lacks a scope that this route needs")
     PRODUCT_SCOPE_MISSING = ("product_scope_missing", 403, "The token lacks the product scope")
+    CORS_REFUSED = ("cors_refused", 403, "Pages of this origin may not call the route so")
+    HEADERS_TOO_LARGE = ("headers_too_large", 431, "The request headers are too large")
     NOT_ACCEPTABLE = ("not_acceptable", 406, "The route does not answer in an accepted type")
     PAYLOAD_TOO_LARGE = ("payload_too_large", 413, "The request body is too large")
     MEDIA_TYPE_UNSUPPORTED = ("media_type_unsupported", 415, "The route does not take this type")

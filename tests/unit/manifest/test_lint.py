@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifest_samples import GONE, MANIFEST, read, route, with_app, with_modules, with_routes
+from manifest_samples import (
+    GONE,
+    MANIFEST,
+    read,
+    route,
+    with_app,
+    with_modules,
+    with_route,
+    with_routes,
+)
 
 from sallyport.manifest.custom_scopes import read_custom_scopes
 from sallyport.manifest.forge import FORGE_PATH_PATTERN
@@ -205,6 +214,13 @@ def test_paths_that_forge_refuses(path: str, fix: str | None) -> None:
         f"apiRoute property path '{path}' must match pattern \"{FORGE_PATH_PATTERN}\""
     )
     assert finding.fix == fix
+
+
+def test_a_route_that_every_page_may_call_is_warned_of() -> None:
+    (finding,) = warnings(with_route(cors={"origins": ["*"]}))
+    assert finding.level == "warning"
+    assert "pages of every origin" in finding.message
+    assert warnings(with_route(cors={"origins": ["https://app.test"]})) == ()
 
 
 def test_fields_that_forge_refuses() -> None:

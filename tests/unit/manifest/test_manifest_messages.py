@@ -23,6 +23,7 @@ from manifest_samples import (
 
 from sallyport.manifest.load import read_manifest
 from sallyport.manifest.paths import PATH_PATTERN
+from sallyport.manifest.schema import schema
 from sallyport.manifest.source import Files
 
 DOCUMENT = "valid-document-required"
@@ -51,6 +52,9 @@ def test_accept_may_be_missing() -> None:
     assert found.routes[0].accept == ()
 
 
+ORIGIN = schema("manifest")["$defs"]["apiRoute"]["properties"]["cors"]["properties"]["origins"][
+    "items"
+]["pattern"]
 BAD_ROUTES: list[tuple[dict[str, Any], str]] = [
     ({"colour": "red"}, "apiRoute should NOT have additional property 'colour'"),
     ({"rateLimit": {}}, "apiRoute property rateLimit must have required property 'perMinute'"),
@@ -67,6 +71,24 @@ BAD_ROUTES: list[tuple[dict[str, Any], str]] = [
     (
         {"rateLimit": {"perMinute": 1, "perHour": 1}},
         "apiRoute property rateLimit should NOT have additional property 'perHour'",
+    ),
+    ({"cors": {}}, "apiRoute property cors must have required property 'origins'"),
+    (
+        {"cors": {"origins": []}},
+        "apiRoute cors property origins must NOT have fewer than 1 items",
+    ),
+    *(
+        (
+            {"cors": {"origins": [origin]}},
+            f"apiRoute cors origins property 0 '{origin}' must match pattern \"{ORIGIN}\"",
+        )
+        for origin in (
+            "null",
+            "app.test",
+            "https://app.test/",
+            "https://APP.test",
+            "https://*.test",
+        )
     ),
     ({"operation": "get"}, f"apiRoute property operation 'get' allowed values are {VERBS}"),
     ({"operation": "HEAD"}, f"apiRoute property operation 'HEAD' allowed values are {VERBS}"),

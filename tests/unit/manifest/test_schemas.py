@@ -53,6 +53,7 @@ GOOD = [
     with_route(path="/a/{id}/*/**"),
     with_route(scopes=[f"read:a{n}:custom" for n in range(20)]),
     with_route(rateLimit={"perMinute": 1_000_000, "per": "site"}),
+    with_route(cors={"origins": ["https://a.test", "http://localhost:3000"], "headers": ["X-A"]}),
     with_function(handler="people/search.run", timeoutSeconds=900),
     with_app(runtime={"name": "nodejs20.x", "memoryMB": 64}),
 ]
