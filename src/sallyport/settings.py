@@ -100,7 +100,7 @@ class Settings:
     scheduled_runs_at_once: int = _setting(
         8, "The most scheduled triggers that run at the same time."
     )
-    audit_days: int = _setting(400, "Days that the audit is kept.")
+    audit_days: int = _setting(400, "Days that the audit, and usage by the hour, are kept.")
     key_rotation_days: int = _setting(
         90, "Days after which a new key signs access tokens; 0 leaves it to the operator."
     )

@@ -51,6 +51,17 @@ def test_the_app_calls_for_the_caller(world: ProductWorld) -> None:
     ) == {"accountId": member(world), "accountType": "atlassian"}
 
 
+def test_the_product_is_told_the_trace_of_the_call(world: ProductWorld) -> None:
+    def parents(**request: Any) -> list[str]:
+        seen = json.loads(world.ask("app", path="/token", **request)["body"])["headers"]
+        return str(seen.get("traceparent", "")).split("-")
+
+    version, trace, span, flags = parents()
+    assert (version, len(trace), len(span), flags) == ("00", 32, 16, "00")
+    own = f"00-{'a' * 32}-{'b' * 16}-01"
+    assert parents(headers={"traceparent": own}) == own.split("-")
+
+
 def test_issues_are_made_and_read(world: ProductWorld) -> None:
     made = world.ask(
         "app", method="POST", path="/rest/api/3/issue", json={"fields": {"summary": "Grüße"}}

@@ -13,7 +13,7 @@ from typing import Final
 from sallyport.capabilities.asked import check_method, sent_headers, spend
 from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.capabilities.sending import Sender
-from sallyport.capabilities.shape import Ask, Reply
+from sallyport.capabilities.shape import Ask, Headers, Reply
 from sallyport.manifest.canonical import canonical_segments
 from sallyport.observe import metrics
 from sallyport.runtime.running import RunningCall
@@ -90,6 +90,8 @@ class ProductApis:
             for name, value in headers
             if not name.replace("_", "-").startswith(_IDENTITY)
         )
+        if not any(name == "traceparent" for name, _ in kept):
+            kept += _traceparent(running)
         return await self._sender.send(
             method,
             Url(base.scheme, base.host, base.port, base.target.rstrip("/") + target),
@@ -149,6 +151,12 @@ class ProductApis:
                 f"The operator of this platform has declared no upstream for {product}",
             )
         return read_url(text)
+
+
+def _traceparent(running: RunningCall) -> Headers:
+    """The trace of the call that runs, for the product's own; a timer has none."""
+    sent = running.call.request.get("headers", {}).get("traceparent", ())
+    return tuple(("traceparent", value) for value in sent)
 
 
 def canonical_target(path: str) -> str:

@@ -12,6 +12,7 @@ from sallyport.manifest.table import Found
 from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
+from sallyport.vocab.trace import TraceParent
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -36,6 +37,7 @@ class Call:
     `content_length` is None where the request did not say. `now` is milliseconds since the epoch.
     `peer` is the network address that the request came from. `standing` is None before the caller
     was counted. `spared`: answered without running the function; `replayed`: by an earlier answer.
+    `parent` is the span that the caller says it calls from; our own span is `traceparent`.
     """
 
     method: str
@@ -49,6 +51,7 @@ class Call:
     decision_id: str
     invocation_id: str
     peer: str = ""
+    parent: TraceParent | None = None
 
     gate: Gate = "path"
     address: Address | None = None
@@ -63,8 +66,17 @@ class Call:
     idempotency_key: str | None = None
     spared: bool = False
     replayed: bool = False
+    worker_us: int | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
     request: dict[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def traceparent(self) -> TraceParent:
+        """This call as the parent of what it causes; its span is part of its invocation id."""
+        sampled = self.parent is not None and self.parent.sampled
+        return TraceParent(self.trace_id, self.invocation_id.replace("-", "")[-16:], sampled)
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header, in order; `name` in lower case."""

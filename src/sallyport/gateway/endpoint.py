@@ -20,6 +20,7 @@ from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
 from sallyport.vocab.errors import Refused
 from sallyport.vocab.ids import new_id
+from sallyport.vocab.trace import read_traceparent
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -72,8 +73,10 @@ class Gateway:
             await self._decide(call)
             call.gate = "limits"
             body = await read_body(receive)
-            call.gate = "function"
+            call.gate, call.bytes_in = "function", len(body)
             outcome = await self._run(call, body)
+            if not call.spared:
+                call.worker_us = outcome.duration_us
             if isinstance(outcome, Failure):
                 raise answer.failure_refused(call, outcome)
         except Refused as refused:
@@ -90,6 +93,7 @@ class Gateway:
             internal = refuse.failed_inside(call.trace_id)
             return await self._refuse(call, internal, started)
         reply = answer.of_function(call, outcome)
+        call.bytes_out = len(reply.body)
         self._recorder.allowed(call, reply.status, elapsed_us(started))
         return reply
 
@@ -123,6 +127,7 @@ class Gateway:
         reply = answer.of_refusal(
             call, refused, document, policy.public_url, forge=policy.forge_compatible
         )
+        call.bytes_out = len(reply.body)
         await self._recorder.denied(call, refused, document, reply.status, elapsed_us(started))
         return reply
 
@@ -155,6 +160,8 @@ def read_call(scope: Message, now: int) -> Call:
     )
     hosts = [value for name, value in headers if name == "host"]
     lengths = [value for name, value in headers if name == "content-length"]
+    parents = [value for name, value in headers if name == "traceparent"]
+    parent = read_traceparent(parents[0]) if len(parents) == 1 else None
     chunked = any(name == "transfer-encoding" for name, _ in headers)
     return Call(
         method=scope["method"],
@@ -164,10 +171,11 @@ def read_call(scope: Message, now: int) -> Call:
         headers=headers,
         content_length=None if chunked else _length(lengths),
         now=now,
-        trace_id=new_id().replace("-", ""),
+        trace_id=new_id().replace("-", "") if parent is None else parent.trace_id,
         decision_id=new_id(),
         invocation_id=new_id(),
         peer=(scope.get("client") or ("",))[0],
+        parent=parent,
     )
 
 

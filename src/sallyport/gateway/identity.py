@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sallyport.vocab.trace import TraceParent
+
 ACCOUNT_HEADER = "x-slauth-user-context-account-id"
 
 _IDENTITY_PREFIXES = ("x-slauth-", "x-sallyport-", "x-forwarded-")
@@ -41,11 +43,13 @@ _DROPPED = _CREDENTIALS | _ROUTING | _HOP_BY_HOP
 
 
 def function_headers(
-    headers: Iterable[tuple[str, str]], account_id: str | None
+    headers: Iterable[tuple[str, str]],
+    account_id: str | None,
+    traceparent: TraceParent | None = None,
 ) -> dict[str, list[str]]:
     """The request headers that the function gets: name in lower case -> values.
 
-    `account_id` is None where nobody signed in.
+    `account_id` is None where nobody signed in. `traceparent` takes the place of the caller's.
     """
     headers = tuple(headers)
     nominated = {
@@ -68,4 +72,6 @@ def function_headers(
         kept.setdefault(name, []).append(value)
     if account_id is not None:
         kept[ACCOUNT_HEADER] = [account_id]
+    if traceparent is not None:
+        kept["traceparent"] = [str(traceparent)]
     return kept

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sallyport.gateway.call import Call
+from sallyport.gateway.counts import UsageCounts
 from sallyport.model.decision import DecisionRecord
-from sallyport.observe.metrics import CALL_SECONDS, CALLS
+from sallyport.observe.metrics import CALL_BYTES, CALL_SECONDS, CALLS, WORKER_SECONDS
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store
 from sallyport.store.records import add_decisions
@@ -22,6 +23,7 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._counts = UsageCounts(store)
         self._batched: Batch[DecisionRecord] = Batch(store, add_decisions)
 
     @property
@@ -29,15 +31,23 @@ class Recorder:
         """How many calls could not be kept."""
         return self._batched.dropped
 
+    @property
+    def uncounted(self) -> int:
+        """How many calls could not be counted as usage."""
+        return self._counts.dropped
+
     def start(self) -> None:
         self._batched.start()
+        self._counts.start()
 
     async def close(self) -> None:
         await self._batched.close()
+        await self._counts.close()
 
     def allowed(self, call: Call, status: int, duration_us: int) -> None:
         """Keep an allowed call, soon."""
-        _measure("none", status, duration_us)
+        _measure(call, "none", status, duration_us)
+        self._counts.count(call, status, refused=False)
         self._batched.add(_record(call, status, duration_us, None, None))
 
     async def denied(
@@ -48,7 +58,8 @@ class Recorder:
         Those beyond a limit must not cost a write each: they are kept as allowed calls are, and not
         at all where nobody is known to have made them.
         """
-        _measure(call.gate, status, duration_us)
+        _measure(call, call.gate, status, duration_us)
+        self._counts.count(call, status, refused=refused.reason.status < 500)
         record = _record(call, status, duration_us, refused, problem)
         if refused.reason is not Reason.RATE_LIMITED:
             await self._store.write(add_decisions, [record])
@@ -56,10 +67,14 @@ class Recorder:
             self._batched.add(record)
 
 
-def _measure(gate: str, status: int, duration_us: int) -> None:
+def _measure(call: Call, gate: str, status: int, duration_us: int) -> None:
     CALLS.labels(gate, f"{status // 100}xx").inc()
     outcome = "allowed" if gate == "none" else "denied"
     CALL_SECONDS.labels(outcome).observe(duration_us / 1_000_000)
+    CALL_BYTES.labels("in").inc(call.bytes_in)
+    CALL_BYTES.labels("out").inc(call.bytes_out)
+    if call.worker_us is not None:
+        WORKER_SECONDS.observe(call.worker_us / 1_000_000)
 
 
 def _record(
@@ -90,4 +105,7 @@ def _record(
         account_id=token.account_id if token is not None else None,
         grant_id=token.grant_id if token is not None else None,
         invocation_id=call.invocation_id if call.request and not call.spared else None,
+        worker_us=call.worker_us,
+        bytes_in=call.bytes_in,
+        bytes_out=call.bytes_out,
     )

@@ -185,7 +185,7 @@ def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
         "method": call.method,
         "path": address.app_path,
         "userPath": user_path(address.app_path, call.found.prefix),
-        "headers": function_headers(call.headers, call.grant.account_id),
+        "headers": function_headers(call.headers, call.grant.account_id, call.traceparent),
         "queryParameters": read_query(call.query),
         "pathParameters": dict(call.found.params),
     }

@@ -109,7 +109,7 @@ class WebTriggers:
             if call.content_length is not None and call.content_length > LARGEST_PAYLOAD:
                 raise refuse.payload_too_large(LARGEST_PAYLOAD)
             body = await read_body(receive)
-            call.gate = "function"
+            call.gate, call.bytes_in = "function", len(body)
             outcome = await self._run(call, trigger, function, body)
         except Refused as refused:
             return await self._refuse(call, refused, started)
@@ -120,6 +120,7 @@ class WebTriggers:
             internal = refuse.failed_inside(call.trace_id)
             return await self._refuse(call, internal, started)
         reply = answer.of_function(call, outcome, own_cors=True)
+        call.worker_us, call.bytes_out = outcome.duration_us, len(reply.body)
         self._recorder.allowed(call, reply.status, elapsed_us(started))
         return reply
 
@@ -206,7 +207,7 @@ class WebTriggers:
             "method": call.method,
             "path": call.raw_path,
             "userPath": call.address.app_path,
-            "headers": function_headers(call.headers, None),
+            "headers": function_headers(call.headers, None, call.traceparent),
             "queryParameters": read_query(call.query),
             "pathParameters": {},
         }
@@ -235,6 +236,7 @@ class WebTriggers:
             # Without an installation it is nobody's record, and anybody can make such calls; those
             # beyond the limit must not cost a write each.
             return reply
+        call.bytes_out = len(reply.body)
         await self._recorder.denied(call, refused, document, reply.status, elapsed_us(started))
         return reply
 

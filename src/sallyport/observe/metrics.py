@@ -19,6 +19,18 @@ CALL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60),
     registry=registry,
 )
+WORKER_SECONDS = Histogram(
+    "sallyport_worker_seconds",
+    "Time that calls spent in their workers.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
+    registry=registry,
+)
+CALL_BYTES = Counter(
+    "sallyport_call_bytes_total",
+    "Bytes of the bodies of calls (in) and of their answers (out).",
+    ("direction",),
+    registry=registry,
+)
 FACTS = Gauge(
     "sallyport_gateway_facts",
     "Facts that the gateway holds.",
@@ -42,7 +54,8 @@ RATE_BUCKETS = Gauge(
 )
 RECORDS_DROPPED = Gauge(
     "sallyport_records_dropped",
-    "Records of allowed calls and log lines lost because they came faster than they were written.",
+    "Records of allowed calls, log lines and calls counted as usage that were lost because they "
+    "came faster than they were written.",
     ("kind",),
     registry=registry,
 )

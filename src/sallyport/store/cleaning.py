@@ -34,6 +34,7 @@ CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
     (schema.idempotency, lambda now, _audit: schema.idempotency.c.expires_at < now),
     (schema.change, lambda now, _audit: schema.change.c.at < now - REMEMBERED),
+    (schema.usage, lambda _now, audit: schema.usage.c.hour < audit),
     (schema.audit, lambda _now, audit: schema.audit.c.at < audit),
 )
 """Every table that fills with time, and when a row of it may go."""

@@ -25,6 +25,7 @@ from sallyport.web.api import (
     setup,
     sites,
     triggers,
+    usage,
 )
 from sallyport.web.api.body_limit import BodyLimit
 from sallyport.web.api.edges import Edges
@@ -47,6 +48,7 @@ ROUTERS = (
     grants.router,
     logs.router,
     decisions.router,
+    usage.router,
 )
 
 _PROBLEM: dict[str, Any] = {
