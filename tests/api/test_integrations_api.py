@@ -358,3 +358,23 @@ def test_a_client_is_confidential_public_or_forge_compatible(people: People) -> 
     assert "client_secret" not in public
     refused(people.member.post(f"/integrations/{public['client_id']}/secrets"), 409, "conflict")
     refused(people.create(public=True, forge_compatible=True), 422, "invalid_input")
+
+
+def test_optional_scopes_are_some_of_the_links(people: People) -> None:
+    wanted = people.link(optional_scopes=[JIRA])
+    made = answer(people.create(link=wanted), 201)
+    (link,) = made["links"]
+    assert link["optional_scopes"] == [JIRA]
+    links = f"/integrations/{made['client_id']}/links"
+    changed = answer(people.member.put(links, json=people.link(optional_scopes=[READ])), 200)
+    assert changed["links"][0]["optional_scopes"] == [READ]
+    body = refused(
+        people.member.put(links, json=people.link(product_scopes=[], optional_scopes=[JIRA])),
+        422,
+        "invalid_input",
+    )
+    assert JIRA in body["detail"]
+    assert (
+        answer(people.member.put(links, json=people.link()), 200)["links"][0]["optional_scopes"]
+        == []
+    )

@@ -63,8 +63,11 @@ def test_an_integration(installed: Terminal, site: str) -> None:
     assert [each["client_id"] for each in installed.json("integrations", "list")] == [client]
 
     scopes = ("--scope", "read:note:custom", "--scope", "write:note:custom")
-    installed.run("integrations", "link", client, "-s", site, *scopes)
+    optional = ("--optional-scope", "write:note:custom")
+    installed.run("integrations", "link", client, "-s", site, *scopes, *optional)
     [link] = installed.json("integrations", "show", client)["links"]
+    assert link["optional_scopes"] == ["write:note:custom"]
+    assert re.search(r"Optional +write:note:custom", installed.out("integrations", "show", client))
     assert sorted(link["scopes"]) == ["read:note:custom", "write:note:custom"]
 
     secret = installed.out("integrations", "rotate-secret", client).strip()

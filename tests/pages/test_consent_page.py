@@ -54,6 +54,22 @@ def test_a_wider_request_shows_what_is_new_and_folds_the_rest(house: House, page
     expect(page.get_by_text("Read employee info")).to_be_visible()
 
 
+def test_optional_scopes_can_be_left_out(house: House, page: Page) -> None:
+    read, write, jira = house.question.scopes
+    optional = (replace(write, optional=True), replace(jira, optional=True, picked=False))
+    house.question = replace(house.question, scopes=(read, *optional))
+    ask(page, house)
+    expect(page.get_by_role("group", name="You choose whether it can also")).to_be_visible()
+    expect(page.get_by_label("Edit employee info")).to_be_checked()
+    expect(page.get_by_label("Reach apps on Jira")).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="Read employee info")).to_have_count(0)
+    page.get_by_label("Edit employee info").uncheck()
+    page.get_by_label("Reach apps on Jira").check()
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{house.client_url}/callback*")
+    assert house.answers[0]["kept"] == jira.name
+
+
 @pytest.mark.parametrize(("button", "outcome"), [("Allow", "code=c"), ("Deny", "error=")])
 def test_the_answer_reaches_the_client(house: House, page: Page, button: str, outcome: str) -> None:
     """The policy of the page must let the browser go on to the client after the form."""

@@ -35,6 +35,13 @@ _product_scope_option = click.option(
     multiple=True,
     help="A product scope; by default those of the products that the app is installed for.",
 )
+_optional_scope_option = click.option(
+    "--optional-scope",
+    "optional_scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="One of these scopes that people may leave out when they allow it.",
+)
 
 
 @click.group(cls=Noun)
@@ -86,6 +93,7 @@ def list_integrations(as_json: bool) -> None:
 @environment_option
 @_scope_option
 @_product_scope_option
+@_optional_scope_option
 @app_option
 @json_option
 def create(
@@ -97,6 +105,7 @@ def create(
     environment: str,
     scopes: tuple[str, ...],
     product_scopes: tuple[str, ...],
+    optional_scopes: tuple[str, ...],
     app: str | None,
     as_json: bool,
 ) -> None:
@@ -107,7 +116,7 @@ def create(
     """
     app = app_id(app)
     with signed_in() as api:
-        link = _link(api, site, app, environment, scopes, product_scopes)
+        link = _link(api, site, app, environment, scopes, product_scopes, optional_scopes)
         made = api.post(
             "integrations",
             json={
@@ -146,6 +155,7 @@ def show(client_id: str, as_json: bool) -> None:
 @environment_option
 @_scope_option
 @_product_scope_option
+@_optional_scope_option
 @app_option
 @json_option
 def link(
@@ -154,13 +164,14 @@ def link(
     environment: str,
     scopes: tuple[str, ...],
     product_scopes: tuple[str, ...],
+    optional_scopes: tuple[str, ...],
     app: str | None,
     as_json: bool,
 ) -> None:
     """Link an integration to an app, or set the scopes of the link."""
     app = app_id(app)
     with signed_in() as api:
-        wanted = _link(api, site, app, environment, scopes, product_scopes)
+        wanted = _link(api, site, app, environment, scopes, product_scopes, optional_scopes)
         found = api.put("integrations", client_id, "links", json=wanted)
     if as_json:
         click.echo(json_text(found))
@@ -223,6 +234,7 @@ def _link(
     environment: str,
     scopes: tuple[str, ...],
     product_scopes: tuple[str, ...],
+    optional_scopes: tuple[str, ...],
 ) -> dict[str, Any]:
     return {
         "site": site,
@@ -230,6 +242,7 @@ def _link(
         "environment": environment,
         "scopes": list(scopes),
         "product_scopes": list(product_scopes) or _product_scopes(api, site, app, environment),
+        "optional_scopes": list(optional_scopes),
     }
 
 
@@ -266,6 +279,7 @@ def _show(integration: dict[str, Any]) -> None:
             ("", ""),
             ("Linked to", f"{link['app_id']} ({link['environment']}) on {link['host']}"),
             ("Scopes", [*link["scopes"], *link["product_scopes"]]),
+            ("Optional", link["optional_scopes"] or "none of them"),
             ("Base URLs", link["base_urls"]),
             ("Authorization URL", link["authorization_url"]),
         ]

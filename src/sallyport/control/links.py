@@ -23,13 +23,17 @@ MOST_LINKS = 50
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """A link as asked for. `site` is a cloud id or a host, `environment` a key."""
+    """A link as asked for. `site` is a cloud id or a host, `environment` a key.
+
+    `optional_scopes` are those of the others that an account may leave out when it consents.
+    """
 
     site: str
     app_id: str
     environment: str
     scopes: tuple[str, ...]
     product_scopes: tuple[str, ...]
+    optional_scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,16 @@ async def check_link(reader: Reader, actor: Actor, wanted: LinkRequest) -> Integ
             f"The app is not installed here on the product of {_listed(product_scopes - offered)}.",
             f"Choose from: {_listed(offered)}.",
         )
-    return IntegrationLink(site.id, environment.app_id, environment.id, scopes, product_scopes)
+    optional = frozenset(wanted.optional_scopes)
+    if not optional <= scopes | product_scopes:
+        raise _invalid(
+            "Optional, and not among the scopes of the link: "
+            f"{_listed(optional - scopes - product_scopes)}.",
+            "An optional scope is one that the integration may ask for; add it to the scopes too.",
+        )
+    return IntegrationLink(
+        site.id, environment.app_id, environment.id, scopes, product_scopes, optional
+    )
 
 
 async def link_views(

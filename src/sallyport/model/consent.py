@@ -15,12 +15,17 @@ class RouteLine:
 
 @dataclass(frozen=True, slots=True)
 class ScopeLine:
-    """One scope as asked for. `title` is its display name or its name."""
+    """One scope as asked for. `title` is its display name or its name.
+
+    `optional`: the person may leave it out; `picked`: unless they touch it, it stays in.
+    """
 
     name: str
     title: str
     description: str
     routes: tuple[RouteLine, ...]
+    optional: bool = False
+    picked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,12 @@ from sallyport.oauth.asking import KNOWN, Asking, Stop, check
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import ACCESS_DENIED, NO_STORE, plain
 from sallyport.oauth.parameters import Malformed, Parameters, read_query
-from sallyport.oauth.question import draw_question, remembered_site, sites_that_cover
+from sallyport.oauth.question import (
+    declined_scopes,
+    draw_question,
+    remembered_site,
+    sites_that_cover,
+)
 from sallyport.store.accounts import account_by_id
 from sallyport.store.consent import (
     Consent,
@@ -91,7 +96,13 @@ async def decide(oauth: OAuth, request: Request) -> Response:
                 title="Choose a site",
                 fix="Go back, choose a site and press Allow.",
             )
-        code = await _allow(oauth, asking, actor, site)
+        offered, kept = (
+            [value for name, value in fields if name == wanted] for wanted in ("offered", "kept")
+        )
+        declined = declined_scopes(asking, site, offered, kept)
+        code = await _allow(
+            oauth, asking, actor, site, scopes=asking.scopes - declined, declined=declined
+        )
         if code is None:
             raise Stop(
                 ACCESS_DENIED,
@@ -114,7 +125,8 @@ async def _remembered(
     if site is None:
         return None
     actor = Actor(account.id, account.name, address=_address(request))
-    return await _allow(oauth, asking, actor, site, remembered=True)
+    scopes = asking.scopes & site.consented
+    return await _allow(oauth, asking, actor, site, scopes=scopes, remembered=True)
 
 
 def _must_ask(sites: list[ConsentSite]) -> Stop:
@@ -125,7 +137,14 @@ def _must_ask(sites: list[ConsentSite]) -> Stop:
 
 
 async def _allow(
-    oauth: OAuth, asking: Asking, actor: Actor, site: ConsentSite, *, remembered: bool = False
+    oauth: OAuth,
+    asking: Asking,
+    actor: Actor,
+    site: ConsentSite,
+    *,
+    scopes: frozenset[str],
+    declined: frozenset[str] = frozenset(),
+    remembered: bool = False,
 ) -> str | None:
     """A fresh code; None where something has changed meanwhile."""
     assert actor.account_id is not None
@@ -139,11 +158,12 @@ async def _allow(
             account_id=actor.account_id,
             site_id=site.site.id,
             environment_id=asking.asked.environment.id,
-            scopes=asking.scopes,
+            scopes=scopes,
             redirect_uri=asking.redirect_uri,
             redirect_uri_sent="redirect_uri" in asking.parameters.sent,
             code_challenge=asking.parameters.get("code_challenge"),
             remembered=remembered,
+            declined=declined,
         ),
         digest,
         oauth.policy.code_lifetime,

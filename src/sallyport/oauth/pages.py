@@ -16,7 +16,10 @@ class Pages(Protocol):
     """Pages and sign-in, as the authorization server sees them."""
 
     async def consent(self, request: Request, view: ConsentView) -> Response:
-        """Ask. The answer comes back by POST with `view.fields`, `site` and `decision`."""
+        """Ask. The answer comes back by POST with `view.fields`, `site` and `decision`.
+
+        `offered` comes once for each optional scope of `view.scopes`, `kept` for those left in.
+        """
         ...
 
     async def problem(self, request: Request, problem: AuthorizeProblem) -> Response:

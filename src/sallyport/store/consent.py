@@ -53,7 +53,8 @@ class ConsentSite:
 class Consent:
     """What an account said yes to. Scopes are un-namespaced.
 
-    `remembered`: nobody was asked, since an earlier yes covers every scope.
+    `remembered`: nobody was asked, since an earlier yes covers every scope. `declined` was left out
+    by choice, and goes from what was allowed before.
     """
 
     client_id: str
@@ -65,6 +66,7 @@ class Consent:
     redirect_uri_sent: bool
     code_challenge: str | None
     remembered: bool = False
+    declined: frozenset[str] = frozenset()
 
 
 async def offered_environment(reader: Reader, environment_id: str) -> Offered | None:
@@ -120,6 +122,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
         consent.site_id,
         consent.environment_id,
         consent.scopes,
+        consent.declined,
     )
     await tx.run(
         insert(schema.authorization_code).values(
@@ -144,6 +147,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
         client_id=consent.client_id,
         environment_id=consent.environment_id,
         scopes=sorted(consent.scopes),
+        declined=sorted(consent.declined),
     )
     return True
 

@@ -88,8 +88,11 @@ async def add_to_grant(
     site_id: str,
     environment_id: str,
     scopes: frozenset[str],
+    declined: frozenset[str] = frozenset(),
 ) -> str:
     """Add scopes to the one live grant of client, account, site and environment; its id.
+
+    `declined` are taken out of it, and so out of every token that lives by it.
 
     A revoked grant stays revoked: consent after it makes another. Callers hold the integration's
     row locked, so that two consents do not make two grants.
@@ -107,11 +110,10 @@ async def add_to_grant(
     )
     if row is not None:
         grant = read_grant(row)
-        if not scopes <= grant.scopes:
+        after = (grant.scopes | scopes) - declined
+        if after != grant.scopes:
             await tx.run(
-                update(schema.grant)
-                .where(_grant.id == grant.id)
-                .values(scopes=write_names(grant.scopes | scopes))
+                update(schema.grant).where(_grant.id == grant.id).values(scopes=write_names(after))
             )
             tx.changed(Kind.GRANT, grant.id)
         return grant.id

@@ -100,6 +100,7 @@ async def create_integration(
         forge_compatible=forge_compatible,
         environment_id=link.environment_id,
         scopes=sorted(link.scopes | link.product_scopes),
+        optional_scopes=sorted(link.optional),
     )
     return await _required(tx, client_id)
 
@@ -152,6 +153,7 @@ async def set_link(tx: Tx, actor: Actor, client_id: str, link: IntegrationLink) 
         subject=client_id,
         environment_id=link.environment_id,
         scopes=sorted(link.scopes | link.product_scopes),
+        optional_scopes=sorted(link.optional),
     )
     return await _required(tx, client_id)
 

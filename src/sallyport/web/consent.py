@@ -20,7 +20,7 @@ from sallyport.web.drawing import draw
 from sallyport.web.forms import one, read_form
 from sallyport.web.visit import to_sign_in, visit_of
 
-_ANSWERS = frozenset({"decision", "site", csrf.TOKEN_FIELD})
+_ANSWERS = frozenset({"decision", "site", "offered", "kept", csrf.TOKEN_FIELD})
 
 
 class ConsentPages:
@@ -30,7 +30,7 @@ class ConsentPages:
         self._services = services
 
     async def consent(self, request: Request, view: ConsentView) -> Response:
-        """The question. The form goes to this same path, with `view.fields`, site and decision."""
+        """The question. The form goes to this same path, with `view.fields` and the answers."""
         visit = await visit_of(request, self._services)
         action = request.url.path
         return draw(

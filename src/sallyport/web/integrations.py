@@ -56,6 +56,7 @@ async def create(visit: Visit, form: FormData) -> Response:
             callbacks=one(form, "callbacks"),
             client=one(form, "client"),
             chosen=(*wanted.scopes, *wanted.product_scopes),
+            optional=wanted.optional_scopes,
             problem=refused,
         )
     return _one_page(visit, view, secret=secret, status=201)
@@ -98,7 +99,14 @@ async def link(visit: Visit, form: FormData) -> Response:
     except Refused as refused:
         place = (wanted.site, wanted.app_id, wanted.environment)
         chosen = (*wanted.scopes, *wanted.product_scopes)
-        return await _link_page(visit, await _shown(visit), place, chosen=chosen, problem=refused)
+        return await _link_page(
+            visit,
+            await _shown(visit),
+            place,
+            chosen=chosen,
+            optional=wanted.optional_scopes,
+            problem=refused,
+        )
     return see_other(f"{LIST}/{client_id}")
 
 
@@ -164,6 +172,7 @@ async def _new_page(
     callbacks: str = "",
     client: str = "",
     chosen: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
     problem: Refused | None = None,
 ) -> Response:
     return draw(
@@ -174,7 +183,7 @@ async def _new_page(
         callbacks=callbacks,
         client=client,
         problem=problem,
-        **_offer(await app_on_site(visit.services, visit.actor, *place), chosen),
+        **_offer(await app_on_site(visit.services, visit.actor, *place), chosen, optional),
     )
 
 
@@ -184,29 +193,36 @@ async def _link_page(
     place: tuple[str, str, str],
     *,
     chosen: tuple[str, ...] | None = None,
+    optional: tuple[str, ...] = (),
     problem: Refused | None = None,
 ) -> Response:
     offered = await app_on_site(visit.services, visit.actor, *place)
     if chosen is None:
-        chosen = tuple(
-            scope
-            for held in view.integration.links
-            if (held.site_id, held.environment_id) == (offered.site.id, offered.environment.id)
-            for scope in held.scopes | held.product_scopes
-        )
+        here = (offered.site.id, offered.environment.id)
+        held = [
+            each for each in view.integration.links if (each.site_id, each.environment_id) == here
+        ]
+        chosen = tuple(scope for each in held for scope in each.scopes | each.product_scopes)
+        optional = tuple(scope for each in held for scope in each.optional)
     return draw(
         visit,
         "console/integration_link.html",
         status=problem.reason.status if problem is not None else 200,
         view=view,
         problem=problem,
-        **_offer(offered, chosen),
+        **_offer(offered, chosen, optional),
     )
 
 
-def _offer(offered: AppOnSite, chosen: tuple[str, ...]) -> dict[str, Any]:
+def _offer(
+    offered: AppOnSite, chosen: tuple[str, ...], optional: tuple[str, ...]
+) -> dict[str, Any]:
     """What the form offers; with nothing chosen yet, the product scopes, which every call needs."""
-    return {"offered": offered, "chosen": chosen or offered.product_scopes}
+    return {
+        "offered": offered,
+        "chosen": chosen or offered.product_scopes,
+        "optional": optional,
+    }
 
 
 async def _choose(visit: Visit, action: str, title: str) -> Response:
@@ -235,4 +251,5 @@ def _link_of(form: FormData) -> LinkRequest:
         environment=one(form, "environment"),
         scopes=tuple(many(form, "scope")),
         product_scopes=tuple(many(form, "product_scope")),
+        optional_scopes=tuple(many(form, "optional_scope")),
     )

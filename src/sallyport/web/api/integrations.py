@@ -19,13 +19,17 @@ MOST_SCOPES = 20
 
 
 class Link(Body):
-    """`site` is a cloud id or a host, `environment` a key."""
+    """`site` is a cloud id or a host, `environment` a key.
+
+    `optional_scopes` are those of the other two that an account may leave out when it consents.
+    """
 
     site: str
     app_id: str
     environment: str
     scopes: list[str] = Field(max_length=MOST_SCOPES)
     product_scopes: list[str] = Field(default_factory=list, max_length=MOST_SCOPES)
+    optional_scopes: list[str] = Field(default_factory=list, max_length=2 * MOST_SCOPES)
 
     def request(self) -> LinkRequest:
         return LinkRequest(
@@ -34,6 +38,7 @@ class Link(Body):
             self.environment,
             tuple(self.scopes),
             tuple(self.product_scopes),
+            tuple(self.optional_scopes),
         )
 
 
@@ -166,6 +171,7 @@ def _link(view: LinkView) -> dict[str, Any]:
         "environment_id": view.environment.id,
         "scopes": sorted(view.link.scopes),
         "product_scopes": sorted(view.link.product_scopes),
+        "optional_scopes": sorted(view.link.optional),
         "authorization_url": view.authorization_url,
         "base_urls": list(view.base_urls),
     }
