@@ -7,13 +7,11 @@ public port, `Platform.admin` what listens on the operator's.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,9 +23,9 @@ from sallyport.capabilities.fetch import Fetch
 from sallyport.capabilities.product import ProductApis
 from sallyport.capabilities.sending import Sender
 from sallyport.capabilities.serve import Capabilities
-from sallyport.control.bundles import remove_unneeded_bundles
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
+from sallyport.folder import FolderLock, instance_of
 from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import Idempotency
@@ -40,7 +38,6 @@ from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import LogLine
-from sallyport.model.directory import PLATFORM
 from sallyport.model.manifest import DEFAULT_MEMORY_MB
 from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
@@ -60,35 +57,23 @@ from sallyport.runtime.sandbox.choice import (
 )
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.settings import Settings
-from sallyport.store.appdata import purge_expired
 from sallyport.store.batch import Batch
-from sallyport.store.cleaning import CLEANED, clean
 from sallyport.store.engine import Store, open_store
 from sallyport.store.idempotency import interrupt_runs_of
-from sallyport.store.keys import live_key_times
 from sallyport.store.migrations import migrate
-from sallyport.store.records import add_log_lines, purge_records
+from sallyport.store.records import add_log_lines
 from sallyport.store.seal import Sealer, master_key
 from sallyport.tokens.access import TokenCache
-from sallyport.tokens.keys import Keys, open_keys, rotate
-from sallyport.vocab.clock import DAY, SystemClock
-from sallyport.vocab.ids import new_id
+from sallyport.tokens.keys import Keys, open_keys
+from sallyport.upkeep import kept_up
+from sallyport.vocab.clock import SystemClock
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
 from sallyport.web.errors import exception_handlers
 from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
-PURGE_EVERY_S = 60
-COLLECT_EVERY_S = 3_600
-PURGE_BATCH = 2_000
-PURGE_ITEMS = 200
-
 _log = logging.getLogger(__name__)
-
-
-class AlreadyRunning(Exception):
-    """Another platform uses the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,7 @@ async def open_platform(settings: Settings, *, or_plain: bool = False) -> AsyncI
     Raises `AlreadyRunning` where another process has the data folder open.
     """
     settings.folder.mkdir(parents=True, exist_ok=True)
-    with _FolderLock(settings.folder):
+    with FolderLock(settings.folder):
         store = open_store(
             settings.database, SystemClock(), Sealer(master_key(settings.folder / "master.key"))
         )
@@ -183,7 +168,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             refused=a_minute("refused", settings.refused_calls_per_minute),
         ),
     )
-    owner = _instance(settings.folder)
+    owner = instance_of(settings.folder)
     await store.write(interrupt_runs_of, owner)
     idempotency = Idempotency(
         store,
@@ -207,24 +192,17 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
     logs.start()
     recorder.start()
     scheduler.start()
-    purging = asyncio.create_task(_purge(store, settings), name="purge")
-    cleaning = asyncio.create_task(_clean(store, settings), name="clean")
-    turning = asyncio.create_task(_turn_keys(services, keys, settings), name="rotate keys")
-    collecting = asyncio.create_task(_collect(store, bundles, pool), name="collect bundles")
     try:
-        yield Platform(
-            settings=settings,
-            services=services,
-            asgi=_public(services, gateway, web_triggers, facts, policy, keys, settings),
-            admin=_admin(store, facts, policy.limits, recorder, logs, pool),
-            setup_link=await ensure_setup_link(services),
-            trust=trust_in(driver),
-        )
+        async with kept_up(services, keys, pool, settings):
+            yield Platform(
+                settings=settings,
+                services=services,
+                asgi=_public(services, gateway, web_triggers, facts, policy, keys, settings),
+                admin=_admin(store, facts, policy.limits, recorder, logs, pool),
+                setup_link=await ensure_setup_link(services),
+                trust=trust_in(driver),
+            )
     finally:
-        upkeep = (purging, cleaning, turning, collecting)
-        for task in upkeep:
-            task.cancel()
-        await asyncio.gather(*upkeep, return_exceptions=True)
         await scheduler.close()
         await pool.close()
         await scheduler.settle()
@@ -255,14 +233,6 @@ def node_of_host(settings: Settings) -> str:
     except NoNode as reason:
         return f"Node apps do not run here. {reason}"
     return f"Node apps run on Node {node.version}, {node.path}."
-
-
-def _instance(folder: Path) -> str:
-    """What this platform calls itself, for as long as it has its data folder."""
-    path = folder / "instance"
-    if not path.exists():
-        path.write_text(new_id())
-    return path.read_text().strip()
 
 
 def _driver(settings: Settings, node: NodeProgram | None, or_plain: bool) -> Driver:
@@ -354,6 +324,7 @@ def _admin(
         metrics.RATE_BUCKETS.labels("refused").set(len(limits.refused_buckets))
         metrics.WORKERS.set(pool.workers)
         metrics.RECORDS_DROPPED.labels("calls").set(recorder.dropped)
+        metrics.RECORDS_DROPPED.labels("usage").set(recorder.uncounted)
         metrics.RECORDS_DROPPED.labels("log_lines").set(logs.dropped)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
@@ -364,85 +335,3 @@ def _admin(
             Route("/metrics", measured),
         ]
     )
-
-
-async def _purge(store: Store, settings: Settings) -> None:
-    while True:
-        await asyncio.sleep(PURGE_EVERY_S)
-        try:
-            ended = PURGE_ITEMS
-            while ended == PURGE_ITEMS:
-                ended = await store.write(purge_expired, batch=PURGE_ITEMS)
-                metrics.KVS_EXPIRED.inc(ended)
-            before = store.clock.now() - settings.retention_days * DAY
-            gone = 1
-            while gone:
-                gone = await store.write(
-                    purge_records, before=before, keep=settings.records_kept, batch=PURGE_BATCH
-                )
-        except Exception:
-            _log.exception("could not purge old records")
-
-
-async def _clean(store: Store, settings: Settings) -> None:
-    """Delete what has ended, a batch at a time, so that no writer waits long."""
-    while True:
-        await asyncio.sleep(PURGE_EVERY_S)
-        audit_before = store.clock.now() - settings.audit_days * DAY
-        for table, _ in CLEANED:
-            try:
-                gone = PURGE_BATCH
-                while gone == PURGE_BATCH:
-                    gone = await store.write(
-                        clean, table.name, audit_before=audit_before, batch=PURGE_BATCH
-                    )
-                    metrics.CLEANED.labels(table.name).inc(gone)
-            except Exception:
-                _log.exception("could not clean %s", table.name)
-
-
-async def _turn_keys(services: Services, keys: Keys, settings: Settings) -> None:
-    """Drop retired keys from the ring, and make the next key when it is due."""
-    while True:
-        await asyncio.sleep(PURGE_EVERY_S)
-        try:
-            newest = (await services.store.read(live_key_times))[-1]
-            now = services.store.clock.now()
-            if services.policy.is_rotation_due(newest.signs_from, settings.key_rotation_days, now):
-                await rotate(services.store, services.policy, PLATFORM)
-            await keys.reload(services.store)
-        except Exception:
-            _log.exception("could not rotate the signing keys")
-
-
-async def _collect(store: Store, bundles: Path, pool: Pool) -> None:
-    while True:
-        try:
-            removed = await remove_unneeded_bundles(store, bundles, lambda: pool.bundles)
-            if removed:
-                _log.info("removed %d bundles that no version refers to", removed)
-        except Exception:
-            _log.exception("could not remove bundles that no version refers to")
-        await asyncio.sleep(COLLECT_EVERY_S)
-
-
-class _FolderLock:
-    """Holds the data folder for one process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "lock"
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        self._file = self._path.open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise AlreadyRunning(
-                f"Another Sallyport runs on {self._path.parent}. Stop it, or choose another folder."
-            ) from None
-
-    def __exit__(self, *_error: object) -> None:
-        assert self._file is not None
-        self._file.close()

@@ -58,11 +58,12 @@ def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
 
 
 async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
-    from sallyport.app import AlreadyRunning, open_platform
+    from sallyport.app import open_platform
     from sallyport.cli.demo_state import Demo
     from sallyport.cli.provision import provision, report
     from sallyport.cli.server import bind, port_of, serving
     from sallyport.cli.trust import tell_of_trust
+    from sallyport.folder import AlreadyRunning
     from sallyport.settings import BadSetting, read_settings
 
     steps = Steps(quiet=as_json)

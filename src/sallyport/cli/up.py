@@ -50,8 +50,9 @@ def up(**flags: Any) -> None:
 
 
 async def _up(settings: Settings) -> None:
-    from sallyport.app import AlreadyRunning, open_platform
+    from sallyport.app import open_platform
     from sallyport.cli.server import bind, port_of, serving
+    from sallyport.folder import AlreadyRunning
 
     public = bind(settings.host, settings.port, "--port")
     settings = replace(settings, port=port_of(public))
