@@ -7,8 +7,6 @@ ends.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -22,6 +20,7 @@ from joserfc.errors import JoseError
 from sallyport.model.access import Grant, VerifiedToken
 from sallyport.scopes.grammar import is_custom, namespaced, split_namespaced
 from sallyport.store.changes import Change, Kind
+from sallyport.tokens.compact import read_object
 from sallyport.tokens.keys import ALGORITHM, KeyRing
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
@@ -157,26 +156,9 @@ class TokenCache:
 
 def _object(part: str) -> dict[str, Any]:
     try:
-        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode():
-            raise _invalid()
-        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (binascii.Error, ValueError, RecursionError):
+        return read_object(part)
+    except ValueError:
         raise _invalid() from None
-    if not isinstance(value, dict):
-        raise _invalid()
-    return value
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a member comes twice")
-    return value
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:

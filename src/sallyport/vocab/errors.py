@@ -21,6 +21,9 @@ class Reason(Enum):
     # the gateway
     PATH_NOT_CANONICAL = ("path_not_canonical", 400, "The path is not in canonical form")
     REQUEST_MALFORMED = ("request_malformed", 400, "The request could not be read")
+    TARGET_TOO_LONG = ("target_too_long", 414, "The request target is too long")
+    REQUEST_TOO_SLOW = ("request_too_slow", 408, "The request took too long to arrive")
+    CONNECTIONS_FULL = ("connections_full", 503, "The platform has too many connections")
     SITE_UNKNOWN = ("site_unknown", 404, "No such site")
     PRODUCT_UNKNOWN = ("product_unknown", 404, "No such product on this site")
     APP_NOT_INSTALLED = ("app_not_installed", 404, "The app is not installed here")
@@ -32,6 +35,11 @@ class Reason(Enum):
     TOKEN_INVALID = ("token_invalid", 401, "The access token is not valid")
     TOKEN_EXPIRED = ("token_expired", 401, "The access token has expired")
     TOKEN_REVOKED = ("token_revoked", 401, "The access token was revoked")
+    TOKEN_BOUND = ("token_bound", 401, "The access token is bound to a key")
+    TOKEN_UNBOUND = ("token_unbound", 401, "The access token is bound to no key")
+    DPOP_PROOF_INVALID = ("dpop_proof_invalid", 401, "The DPoP proof is not valid")
+    DPOP_PROOF_REPLAYED = ("dpop_proof_replayed", 401, "The DPoP proof was used before")
+    DPOP_PROOFS_FULL = ("dpop_proofs_full", 503, "Too many DPoP proofs are remembered")
     GRANT_REVOKED = ("grant_revoked", 401, "The consent behind this token was ended")
     INTEGRATION_REVOKED = (
         "integration_revoked",
