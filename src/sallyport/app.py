@@ -30,6 +30,7 @@ from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.limits import CallLimits, a_minute
+from sallyport.gateway.protocol import Door
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.schedule import Scheduler
 from sallyport.gateway.sources import make_sources
@@ -80,12 +81,14 @@ _log = logging.getLogger(__name__)
 class Platform:
     """A platform that is open.
 
-    `setup_link` is None once there is an operator. `trust` says what app code runs in.
+    `door` answers calls in front of `asgi`, None where none does. `setup_link` is None once there
+    is an operator. `trust` says what app code runs in.
     """
 
     settings: Settings
     services: Services
     asgi: ASGIApp
+    door: Door | None
     admin: ASGIApp
     setup_link: str | None
     trust: Trust
@@ -194,10 +197,13 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
     scheduler.start()
     try:
         async with kept_up(services, keys, pool, settings):
+            asgi = _public(services, gateway, web_triggers, facts, policy, keys, settings)
+            door = Door(gateway, pool.submit, lambda: asgi.is_lifted)
             yield Platform(
                 settings=settings,
                 services=services,
-                asgi=_public(services, gateway, web_triggers, facts, policy, keys, settings),
+                asgi=asgi,
+                door=door if settings.fast_path else None,
                 admin=_admin(store, facts, policy.limits, recorder, logs, pool),
                 setup_link=await ensure_setup_link(services),
                 trust=trust_in(driver),
@@ -272,7 +278,7 @@ def _public(
     policy: Policy,
     keys: Keys,
     settings: Settings,
-) -> ASGIApp:
+) -> NotSetUpGate:
     """Everything on the public port: calls to the gateway, all else to the pages and APIs."""
     oauth = OAuth(services.store, keys, settings.address, ConsentPages(services), services.site_url)
     site = Starlette(

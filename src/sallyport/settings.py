@@ -38,6 +38,11 @@ class Settings:
     port: int = _setting(8440, "The port to listen on.")
     admin_host: str = _setting("127.0.0.1", "The address of /livez, /readyz and /metrics.")
     admin_port: int = _setting(8441, "The port of /livez, /readyz and /metrics; 0 picks one.")
+    fast_path: int = _setting(
+        0,
+        "1: calls are answered in the server's protocol class; 0: all requests go through the "
+        "ASGI application. Answers are the same.",
+    )
     compat: str = _setting(
         "", "forge: answer a scope mismatch as the vendor does (401 and its message)."
     )
@@ -189,6 +194,8 @@ def _check(settings: Settings) -> None:
         raise BadSetting(
             f"SALLYPORT_LOG_LEVEL takes debug, info, warning or error, not {settings.log_level!r}."
         )
+    if settings.fast_path not in (0, 1):
+        raise BadSetting(f"SALLYPORT_FAST_PATH takes 0 or 1, not {settings.fast_path}.")
     for name, least in (
         ("port", 0),
         ("admin_port", 0),

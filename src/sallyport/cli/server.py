@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -62,7 +63,11 @@ async def serving(
 
     Later signals change nothing: what is open must be closed in order, however often they come.
     """
-    servers = [_server(platform.asgi), _server(platform.admin)]
+    door = platform.door
+    servers = [
+        _server(platform.asgi, "httptools" if door is None else door.protocol),
+        _server(platform.admin, "httptools"),
+    ]
     tasks = [
         asyncio.create_task(server.serve(sockets=[bound]))
         for server, bound in zip(servers, (public, admin), strict=True)
@@ -84,11 +89,11 @@ async def serving(
         await asyncio.gather(*tasks)
 
 
-def _server(app: ASGIApp) -> _Server:
+def _server(app: ASGIApp, protocol: Any) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol,
             lifespan="off",
             ws="none",
             access_log=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from sallyport.gateway import answer, refuse
@@ -26,8 +26,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Invoke = Callable[[Target, Invocation], Awaitable[Outcome]]
+ReadBody = Callable[[], Awaitable[bytes]]
 
 MOST_LOADS = 32
+# Statuses whose answers end with their headers (RFC 9112 section 6.3).
+LENGTHLESS = (204, 304)
 
 _log = logging.getLogger(__name__)
 
@@ -61,47 +64,76 @@ class Gateway:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         started = time.perf_counter_ns()
-        call = read_call(scope, self._clock.now())
+        call = read_call(scope, self.now())
         try:
-            reply = await self._answer(call, receive, started)
+            reply = await self.reply_to(call, lambda: read_body(receive), started)
         except ClientGone:
             return
         await send_reply(send, reply)
 
-    async def _answer(self, call: Call, receive: Receive, started: int) -> answer.Reply:
-        try:
-            await self._decide(call)
-            call.gate = "limits"
-            body = await read_body(receive)
-            call.gate, call.bytes_in = "function", len(body)
-            outcome = await self._run(call, body)
-            if not call.spared:
-                call.worker_us = outcome.duration_us
-            if isinstance(outcome, Failure):
-                raise answer.failure_refused(call, outcome)
-        except Refused as refused:
-            return await self._refuse(call, refused, started)
-        except Preflight as preflight:
-            spent = refuse.asked_too_often(call, self._policy.limits)
-            if spent is not None:
-                return await self._refuse(call, spent, started)
-            return answer.of_preflight(call, preflight)
-        except ClientGone:
-            raise
-        except Exception:
-            _log.exception("a call failed inside the gateway", extra={"trace_id": call.trace_id})
-            internal = refuse.failed_inside(call.trace_id)
-            return await self._refuse(call, internal, started)
+    def now(self) -> int:
+        return self._clock.now()
+
+    def decide(self, call: Call) -> None:
+        """Walk the steps over the facts at hand. Raises `Lacking`, `Refused` and `Preflight`."""
+        walk(call, self._facts, self._policy)
+
+    def run_of(self, call: Call, body: bytes) -> tuple[Target, Invocation]:
+        """Where and what a decided call runs."""
+        assert call.installed is not None
+        assert call.found is not None
+        call.gate, call.bytes_in = "function", len(body)
+        function = call.installed.compiled.functions[call.found.route.function]
+        timeout_ms = function.timeout_seconds * SECOND
+        return call.installed.target, invocation_of(call, function, body, timeout_ms)
+
+    def answered(self, call: Call, outcome: Outcome, started: int) -> answer.Reply:
+        """The reply to a call that ran, recorded. Raises `Refused` where it failed."""
+        if not call.spared:
+            call.worker_us = outcome.duration_us
+        if isinstance(outcome, Failure):
+            raise answer.failure_refused(call, outcome)
         reply = answer.of_function(call, outcome)
         call.bytes_out = len(reply.body)
         self._recorder.allowed(call, reply.status, elapsed_us(started))
         return reply
 
+    async def reply_to(
+        self, call: Call, read: ReadBody, started: int, *, decided: bool = False
+    ) -> answer.Reply:
+        """The reply to a call, whatever it takes. `read` gives the body, once the call is decided.
+
+        Raises `ClientGone` where `read` does.
+        """
+        try:
+            if not decided:
+                await self._decide(call)
+            call.gate = "limits"
+            outcome = await self._run(call, await read())
+            return self.answered(call, outcome, started)
+        except ClientGone:
+            raise
+        except Exception as error:
+            return await self.ended(call, error, started)
+
+    async def ended(self, call: Call, error: Exception, started: int) -> answer.Reply:
+        """The reply to a call that an exception has ended; a refusal is durable before that."""
+        if isinstance(error, Preflight):
+            spent = refuse.asked_too_often(call, self._policy.limits)
+            if spent is None:
+                return answer.of_preflight(call, error)
+            error = spent
+        if not isinstance(error, Refused):
+            extra = {"trace_id": call.trace_id}
+            _log.error("a call failed inside the gateway", exc_info=error, extra=extra)
+            error = refuse.failed_inside(call.trace_id)
+        return await self._refuse(call, error, started)
+
     async def _decide(self, call: Call) -> None:
         """Walk the steps; load what they lack and walk again. Raises `Refused`."""
         for _ in range(MOST_LOADS):
             try:
-                walk(call, self._facts, self._policy)
+                self.decide(call)
             except Lacking as lacking:
                 await self._facts.load(lacking)
             else:
@@ -109,15 +141,11 @@ class Gateway:
         raise refuse.facts_moved()
 
     async def _run(self, call: Call, body: bytes) -> Outcome:
-        assert call.installed is not None
-        assert call.found is not None
-        function = call.installed.compiled.functions[call.found.route.function]
-        timeout_ms = function.timeout_seconds * SECOND
-        target, invocation = call.installed.target, invocation_of(call, function, body, timeout_ms)
+        target, invocation = self.run_of(call, body)
         if call.idempotency_key is None:
             return await self._invoke(target, invocation)
         return await self._idempotency.once(
-            call, body, timeout_ms, lambda: self._invoke(target, invocation)
+            call, body, invocation.timeout_ms, lambda: self._invoke(target, invocation)
         )
 
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
@@ -154,19 +182,42 @@ def raw_path_of(scope: Message) -> str:
 
 def read_call(scope: Message, now: int) -> Call:
     """A call from an ASGI scope; nothing is trusted and nothing repaired."""
+    query = scope.get("query_string", b"")
+    peer = (scope.get("client") or ("",))[0]
+    return new_call(scope["method"], raw_path_of(scope), query, scope["headers"], peer, now)
+
+
+def new_call(
+    method: str,
+    raw_path: str,
+    query: bytes,
+    raw_headers: Iterable[tuple[bytes, bytes]],
+    peer: str,
+    now: int,
+) -> Call:
+    """A call from what stood in its head; `now` in milliseconds since the epoch."""
     headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
+        (name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t"))
+        for name, value in raw_headers
     )
-    hosts = [value for name, value in headers if name == "host"]
-    lengths = [value for name, value in headers if name == "content-length"]
-    parents = [value for name, value in headers if name == "traceparent"]
+    hosts: list[str] = []
+    lengths: list[str] = []
+    parents: list[str] = []
+    chunked = False
+    for name, value in headers:
+        if name == "host":
+            hosts.append(value)
+        elif name == "content-length":
+            lengths.append(value)
+        elif name == "traceparent":
+            parents.append(value)
+        elif name == "transfer-encoding":
+            chunked = True
     parent = read_traceparent(parents[0]) if len(parents) == 1 else None
-    chunked = any(name == "transfer-encoding" for name, _ in headers)
     return Call(
-        method=scope["method"],
-        raw_path=raw_path_of(scope),
-        query=scope.get("query_string", b"").decode("latin-1"),
+        method=method,
+        raw_path=raw_path,
+        query=query.decode("latin-1"),
         host=host_name(hosts[0]) if len(hosts) == 1 else "",
         headers=headers,
         content_length=None if chunked else _length(lengths),
@@ -174,7 +225,7 @@ def read_call(scope: Message, now: int) -> Call:
         trace_id=new_id().replace("-", "") if parent is None else parent.trace_id,
         decision_id=new_id(),
         invocation_id=new_id(),
-        peer=(scope.get("client") or ("",))[0],
+        peer=peer,
         parent=parent,
     )
 
@@ -214,7 +265,7 @@ def elapsed_us(started: int) -> int:
 async def send_reply(send: Send, reply: answer.Reply) -> None:
     """Send a whole response over ASGI."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    if reply.status not in (204, 205, 304):
+    if reply.status not in LENGTHLESS:
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -22,6 +22,11 @@ class NotSetUpGate:
         self._services = services
         self._set_up = False
 
+    @property
+    def is_lifted(self) -> bool:
+        """Whether there is an operator, as far as the gate has had to ask."""
+        return self._set_up
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._set_up or scope["type"] == "lifespan" or is_open(scope["path"]):
             await self._app(scope, receive, send)
