@@ -30,6 +30,7 @@ from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.limits import CallLimits, a_minute
+from sallyport.gateway.proofs import ProofMemory
 from sallyport.gateway.protocol import Door
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.schedule import Scheduler
@@ -170,6 +171,8 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             app=a_minute("app", settings.app_calls_per_minute),
             refused=a_minute("refused", settings.refused_calls_per_minute),
         ),
+        proofs=ProofMemory(store.clock.now()),
+        site_url=services.site_url,
     )
     owner = instance_of(settings.folder)
     await store.write(interrupt_runs_of, owner)

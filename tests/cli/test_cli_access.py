@@ -74,6 +74,14 @@ def test_an_integration(installed: Terminal, site: str) -> None:
     assert re.fullmatch(r"spcs_\S+", secret)
     installed.run("integrations", "rotate-secret", client, "--end-previous")
 
+    assert "bearer or DPoP" in installed.out("integrations", "show", client)
+    changed = installed.out("integrations", "change", client, "--name", "N", "--require-dpop")
+    assert "Changed the integration N" in changed
+    assert "bound to a key" in changed
+    assert installed.json("integrations", "change", client)["require_dpop"] is True
+    installed.run("integrations", "change", client, "--no-require-dpop")
+    assert installed.json("integrations", "show", client)["require_dpop"] is False
+
     installed.run("integrations", "delete", client)
     assert installed.json("integrations", "list") == []
     installed.refusal("integrations", "show", client)

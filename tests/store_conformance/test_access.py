@@ -29,6 +29,7 @@ from sallyport.store import client_secrets, directory, grants, integrations, sch
 from sallyport.store.changes import Change, Kind
 from sallyport.store.consent import Consent, give_consent
 from sallyport.store.engine import Reader, Store
+from sallyport.store.proofs import use_proof
 from sallyport.store.seal import Sealer, Unsealable
 from sallyport.tokens.codes import Redeemed
 from sallyport.tokens.keys import open_keys
@@ -424,5 +425,26 @@ def test_starts_that_race_make_one_signing_key(with_store: WithStore) -> None:
             return bytes(await reader.scalar(select(schema.signing_key.c.sealed)))
 
         assert b'"d"' not in await store.read(sealed)
+
+    with_store(scenario)
+
+
+def test_a_proof_is_used_once_whoever_comes_first(with_store: WithStore) -> None:
+    """Planted bugs seen: a look before the write; a proof that has expired remembered for ever."""
+
+    async def scenario(store: Store) -> None:
+        clock = store.clock
+        assert isinstance(clock, ManualClock)
+        until = clock.now() + MINUTE
+        taken = await asyncio.gather(
+            *(store.write(use_proof, "a" * 64, until) for _ in range(20)),
+            *(store.write(use_proof, "b" * 64, until) for _ in range(20)),
+        )
+        assert sorted(taken[:20]) == sorted(taken[20:]) == [False] * 19 + [True]
+        clock.advance(MINUTE - 1)
+        assert not await store.write(use_proof, "a" * 64, until + MINUTE)
+        clock.advance(1)
+        assert await store.write(use_proof, "a" * 64, until + MINUTE)
+        assert not await store.write(use_proof, "a" * 64, until + MINUTE)
 
     with_store(scenario)

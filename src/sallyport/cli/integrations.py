@@ -89,6 +89,7 @@ def list_integrations(as_json: bool) -> None:
     is_flag=True,
     help="A client written for Forge, which sends no PKCE challenge.",
 )
+@click.option("--require-dpop", is_flag=True, help="It gets no bearer tokens (RFC 9449).")
 @site_option
 @environment_option
 @_scope_option
@@ -101,6 +102,7 @@ def create(
     redirect_uris: tuple[str, ...],
     public: bool,
     forge_compatible: bool,
+    require_dpop: bool,
     site: str,
     environment: str,
     scopes: tuple[str, ...],
@@ -125,6 +127,7 @@ def create(
                 "link": link,
                 "public": public,
                 "forge_compatible": forge_compatible,
+                "require_dpop": require_dpop,
             },
         )
     if as_json:
@@ -147,6 +150,44 @@ def show(client_id: str, as_json: bool) -> None:
         click.echo(json_text(found))
     else:
         _show(found)
+
+
+@integrations.command("change")
+@click.argument("client_id")
+@click.option("--name", help="Another name.")
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    metavar="URI",
+    multiple=True,
+    help="The callback URLs from now on, instead of those before; may be given several times.",
+)
+@click.option(
+    "--require-dpop/--no-require-dpop",
+    default=None,
+    help="Whether it gets no bearer tokens from now on (RFC 9449).",
+)
+@json_option
+def change(
+    client_id: str,
+    name: str | None,
+    redirect_uris: tuple[str, ...],
+    require_dpop: bool | None,
+    as_json: bool,
+) -> None:
+    """Change an integration; what is not given stays."""
+    wanted = {
+        "name": name,
+        "redirect_uris": list(redirect_uris) or None,
+        "require_dpop": require_dpop,
+    }
+    with signed_in() as api:
+        found = api.patch("integrations", client_id, json=wanted)
+    if as_json:
+        click.echo(json_text(found))
+        return
+    done(f"Changed the integration {found['name']}")
+    _show(found)
 
 
 @integrations.command("link")
@@ -273,6 +314,7 @@ def _show(integration: dict[str, Any]) -> None:
     if each.get("client_secret"):
         rows.append(("Client secret", each["client_secret"]))
     rows.append(("Kind", _kind(each)))
+    rows.append(("Tokens", "bound to a key (DPoP)" if each["require_dpop"] else "bearer or DPoP"))
     rows.append(("Callback URLs", each["redirect_uris"]))
     for link in each["links"]:
         rows += [

@@ -66,11 +66,13 @@ async def create_integration(
     *,
     public: bool = False,
     forge_compatible: bool = False,
+    require_dpop: bool = False,
 ) -> tuple[IntegrationView, str | None]:
     """A new integration, linked, and its secret, which is told this once. Raises `Refused`.
 
     A public client (an app on people's devices, a page in a browser) has no secret and always uses
-    PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE.
+    PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE. `require_dpop`: it gets
+    tokens that are bound to a key, and no bearer tokens (RFC 9449).
     """
     cleaned = clean_name(name, "integration's name")
     callbacks = check_callbacks(redirect_uris)
@@ -104,6 +106,7 @@ async def create_integration(
             None if secret is None else ids.digest(secret),
             kind=kind,
             forge_compatible=forge_compatible,
+            require_dpop=require_dpop,
         )
         return await _view(services, tx, made)
 
@@ -155,15 +158,24 @@ async def change_integration(
     *,
     name: str | None = None,
     redirect_uris: Sequence[str] | None = None,
+    require_dpop: bool | None = None,
 ) -> IntegrationView:
-    """Another name, other callback URLs; by its maker. Raises `Refused`."""
+    """Another name, other callback URLs, other rules; by its maker. Raises `Refused`.
+
+    With `require_dpop` no bearer tokens are issued from now on; those that live end by themselves.
+    """
     cleaned = None if name is None else clean_name(name, "integration's name")
     callbacks = None if redirect_uris is None else check_callbacks(redirect_uris)
 
     async def work(tx: Tx) -> IntegrationView:
         await _own(tx, actor, client_id)
         changed = await integrations.change_integration(
-            tx, actor, client_id, name=cleaned, redirect_uris=callbacks
+            tx,
+            actor,
+            client_id,
+            name=cleaned,
+            redirect_uris=callbacks,
+            require_dpop=require_dpop,
         )
         return await _view(services, tx, changed)
 

@@ -159,7 +159,8 @@ def of_refusal(
         headers.append(("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK"))
         body = msgspec.json.encode({"code": 401, "message": "Unauthorized; scope does not match"})
         return Reply(401, tuple(headers), body)
-    challenge = refuse.challenge(refused, metadata_url(call, public_url))
+    metadata = metadata_url(call, public_url)
+    challenge = refuse.challenge(refused, metadata, as_dpop=call.as_dpop)
     if challenge is not None:
         headers.append(("www-authenticate", challenge))
     headers.append(("content-type", problem.MEDIA_TYPE))

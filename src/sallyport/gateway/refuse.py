@@ -14,6 +14,7 @@ from sallyport.gateway.limits import CallLimits, too_many
 from sallyport.model.directory import Site
 from sallyport.observe.metrics import LIMITS_REACHED
 from sallyport.scopes.decide import Denied
+from sallyport.tokens.bearer import challenges, error_of
 from sallyport.vocab.errors import Reason, Refused
 
 
@@ -241,8 +242,10 @@ _CHALLENGED = {
 }
 
 
-def challenge(refused: Refused, metadata_url: str) -> str | None:
+def challenge(refused: Refused, metadata_url: str, *, as_dpop: bool = False) -> str | None:
     """The WWW-Authenticate value for a refusal, RFC 6750 section 3 and RFC 9728 section 5.1.
+
+    `as_dpop`: the token came with the scheme DPoP (RFC 9449 section 7.1).
 
     A request without credentials gets no error code.
     """
@@ -251,13 +254,13 @@ def challenge(refused: Refused, metadata_url: str) -> str | None:
         return None
     parts = ['realm="sallyport"']
     if reason is not Reason.TOKEN_MISSING:
-        parts.append(f'error="{_CHALLENGED.get(reason, "invalid_token")}"')
+        parts.append(f'error="{_CHALLENGED.get(reason) or error_of(reason)}"')
         parts.append(f'error_description="{_quotable(refused.detail)}"')
     required = refused.members.get("required_scopes")
     if required:
         parts.append(f'scope="{" ".join(required)}"')
     parts.append(f'resource_metadata="{metadata_url}"')
-    return "Bearer " + ", ".join(parts)
+    return challenges(", ".join(parts), as_dpop)
 
 
 def _quotable(text: str) -> str:

@@ -20,11 +20,14 @@ from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import read_key
 from sallyport.gateway.identity import function_headers
 from sallyport.gateway.limits import CallLimits, too_many
+from sallyport.gateway.proofs import ProofMemory, wanted_of
 from sallyport.gateway.sources import Sources
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import Gate
+from sallyport.model.directory import Site
 from sallyport.scopes import decide
-from sallyport.tokens.bearer import read_bearer
+from sallyport.tokens.bearer import read_credentials, require_key, require_own_scheme
+from sallyport.tokens.proof import check_proof
 from sallyport.vocab.errors import Reason, Refused
 
 LARGEST_PAYLOAD = 5 * 1024 * 1024
@@ -44,6 +47,8 @@ class Policy:
     public_url: str
     forge_compatible: bool
     limits: CallLimits = field(default_factory=CallLimits)
+    proofs: ProofMemory = field(default_factory=ProofMemory)
+    site_url: Callable[[Site], str] | None = None
 
 
 Step = Callable[[Call, Facts, Policy], None]
@@ -92,12 +97,30 @@ def route(call: Call, _facts: Facts, _policy: Policy) -> None:
 
 
 def token(call: Call, _facts: Facts, policy: Policy) -> None:
-    """There is one bearer token, it is ours, it is in time, and it is for this app environment."""
+    """There is one token, ours, in time, sent as what it is, and for this app environment."""
     assert call.installed is not None
-    call.token = policy.verify(read_bearer(call.header_values("authorization")), call.now)
+    raw, call.as_dpop = read_credentials(call.header_values("authorization"))
+    call.token = policy.verify(raw, call.now)
+    require_own_scheme(call.token, call.as_dpop)
     refuse.unless(
         decide.deny_other_app(call.token, call.installed.environment.namespace), call.site
     )
+
+
+def proof(call: Call, _facts: Facts, policy: Policy) -> None:
+    """The caller holds the key that the token is bound to, if any; proven anew for each call."""
+    assert call.token is not None
+    assert call.site is not None
+    # The steps may run again for this call, and its proof is good once.
+    if call.token.jkt is None or call.proven:
+        return
+    raw, _ = read_credentials(call.header_values("authorization"))
+    site_url = policy.site_url(call.site) if policy.site_url is not None else None
+    wanted = wanted_of(call, raw, policy.public_url, site_url)
+    proven = check_proof(call.header_values("dpop"), wanted, call.now)
+    require_key(call.token, proven.jkt)
+    policy.proofs.take(proven, call.now)
+    call.proven = True
 
 
 def switch(call: Call, _facts: Facts, _policy: Policy) -> None:
@@ -204,6 +227,7 @@ STEPS: tuple[tuple[Gate, Step], ...] = (
     ("site", site_and_installation),
     ("route", route),
     ("token", token),
+    ("token", proof),
     ("switch", switch),
     ("grant", grant_alive),
     ("scopes", scopes),

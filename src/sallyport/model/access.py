@@ -92,7 +92,10 @@ class ServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class TokenFamily:
-    """The tokens that descend from one code. Revoking it ends them all."""
+    """The tokens that descend from one code. Revoking it ends them all.
+
+    `dpop_jkt`: the key that its refresh tokens are bound to (RFC 9449 section 5).
+    """
 
     id: str
     grant_id: str
@@ -100,6 +103,7 @@ class TokenFamily:
     created_at: int
     expires_at: int
     revoked_at: int | None
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class VerifiedToken:
     """The claims of an access token whose signature, type, issuer, audience and times were checked.
 
     Only `tokens.access.verify` makes one. `scopes` are un-namespaced; they belong to `namespace`.
+    `jkt` is the thumbprint of the key that it is bound to (RFC 9449 section 6), None of a bearer's.
     It carries no authority by itself: grant, family, integration and membership are looked at anew.
     """
 
@@ -138,3 +143,4 @@ class VerifiedToken:
     namespace: str
     scopes: frozenset[str]
     expires_at: int
+    jkt: str | None = None

@@ -13,12 +13,17 @@ from sallyport.model.access import OFFLINE_ACCESS, Grant, IntegrationLink
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands behind a grant now. `link` is None where the integration is not linked there."""
+    """What stands behind a grant now. `link` is None where the integration is not linked there.
+
+    `public`: the client cannot authenticate. `require_dpop`: it gets no bearer tokens.
+    """
 
     grant: Grant
     integration_alive: bool
     link: IntegrationLink | None
     member: bool
+    public: bool = False
+    require_dpop: bool = False
 
     def allowed(self) -> frozenset[str]:
         """The scopes that may be issued now: consented to, and still the integration's to ask."""
@@ -29,7 +34,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """An authorization code as stored. `scopes` are what was consented to with this code."""
+    """An authorization code as stored. `scopes` are what was consented to with this code.
+
+    `dpop_jkt`: the key that it is bound to, if any (RFC 9449 section 10).
+    """
 
     client_id: str
     scopes: frozenset[str]
@@ -39,22 +47,25 @@ class CodeFacts:
     expires_at: int
     consumed_at: int | None
     standing: Standing
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CodeOffer:
-    """What an authenticated client presents with a code."""
+    """What an authenticated client presents with a code. `jkt`: the key that it proved to hold."""
 
     client_id: str
     redirect_uri: str | None
     code_verifier: str | None
+    jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshFacts:
     """A refresh token as stored. `scopes` are its family's.
 
-    `successor_used`: whether the token that took its place has been used in turn.
+    `successor_used`: whether the token that took its place has been used in turn. `dpop_jkt`: the
+    key that the family is bound to, if any.
     """
 
     client_id: str
@@ -65,14 +76,19 @@ class RefreshFacts:
     family_revoked_at: int | None
     family_expires_at: int
     standing: Standing
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshOffer:
-    """What an authenticated client presents with a refresh token. `scopes` None: as before."""
+    """What an authenticated client presents with a refresh token. `scopes` None: as before.
+
+    `jkt`: the key that it proved to hold.
+    """
 
     client_id: str
     scopes: frozenset[str] | None
+    jkt: str | None = None
 
 
 class Action(Enum):

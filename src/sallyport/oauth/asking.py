@@ -23,6 +23,7 @@ from sallyport.scopes.grammar import is_custom, split_namespaced
 from sallyport.store.consent import Offered, offered_environment
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.tokens.policy import is_challenge
+from sallyport.tokens.proof import is_thumbprint
 from sallyport.vocab import ids
 
 KNOWN = frozenset(
@@ -31,6 +32,7 @@ KNOWN = frozenset(
         "client_id",
         "code_challenge",
         "code_challenge_method",
+        "dpop_jkt",
         "prompt",
         "redirect_uri",
         "request",
@@ -177,6 +179,15 @@ async def s256_challenge(_oauth: OAuth, asking: Asking) -> None:
         )
 
 
+async def thumbprint_of_a_key(_oauth: OAuth, asking: Asking) -> None:
+    """`dpop_jkt` binds the code to a key (RFC 9449 section 10)."""
+    jkt = asking.parameters.get("dpop_jkt")
+    if "dpop_jkt" in asking.parameters.sent and (jkt is None or not is_thumbprint(jkt)):
+        raise Stop(
+            INVALID_REQUEST, "dpop_jkt must be the SHA-256 thumbprint of a key, in base64url."
+        )
+
+
 async def known_prompt(_oauth: OAuth, asking: Asking) -> None:
     """`prompt` is consent, login or none; none stands alone."""
     prompts = asking.prompts()
@@ -261,6 +272,7 @@ STEPS: tuple[Step, ...] = (
     code_in_the_query,
     our_audience,
     s256_challenge,
+    thumbprint_of_a_key,
     known_prompt,
     one_app,
     scopes_of_the_links,

@@ -162,6 +162,7 @@ async def _allow(
             redirect_uri=asking.redirect_uri,
             redirect_uri_sent="redirect_uri" in asking.parameters.sent,
             code_challenge=asking.parameters.get("code_challenge"),
+            dpop_jkt=asking.parameters.get("dpop_jkt"),
             remembered=remembered,
             declined=declined,
         ),

@@ -58,17 +58,18 @@ async def _access_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any
     scopes = token.scopes & await oauth.store.read(_live_scopes, token.grant_id, token.family_id)
     if not scopes:
         return None
-    return {
+    told = {
         "active": True,
         "scope": scope_text(token.namespace, scopes),
         "client_id": client_id,
         "sub": token.account_id,
-        "token_type": "Bearer",
+        "token_type": "Bearer" if token.jkt is None else "DPoP",
         "exp": token.expires_at // SECOND,
         "iss": oauth.issuer,
         "aud": oauth.issuer,
         "jti": token.token_id,
     }
+    return told if token.jkt is None else {**told, "cnf": {"jkt": token.jkt}}
 
 
 async def _refresh_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from sallyport.oauth import authorize, client_auth
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.token import GRANTS
 from sallyport.store.directory import site_by_host
+from sallyport.tokens.proof import ALGORITHMS
 
 TOKEN = "/oauth/token"
 REVOKE = "/oauth/revoke"
@@ -49,6 +50,8 @@ async def protected_resource(oauth: OAuth, request: Request) -> Response:
         "authorization_servers": [oauth.issuer],
         "jwks_uri": oauth.issuer + JWKS,
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_bound_access_tokens_required": False,
     }
     return JSONResponse(document, headers=_CACHED)
 
@@ -69,6 +72,7 @@ def server_document(oauth: OAuth) -> dict[str, Any]:
         "introspection_endpoint": oauth.issuer + INTROSPECT,
         "introspection_endpoint_auth_methods_supported": list(client_auth.SECRET_METHODS),
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

@@ -11,25 +11,36 @@ from starlette.responses import JSONResponse, Response
 from sallyport.model.access import VerifiedToken
 from sallyport.model.directory import Site
 from sallyport.oauth.deps import OAuth
+from sallyport.oauth.dpop import take_proof
 from sallyport.oauth.errors import NO_STORE
 from sallyport.store.directory import site_by_id
 from sallyport.store.engine import Reader
 from sallyport.store.grants import family_by_id
 from sallyport.store.standing import standing_of
 from sallyport.tokens.access import scope_text, verify
-from sallyport.tokens.bearer import read_bearer
+from sallyport.tokens.bearer import (
+    challenges,
+    error_of,
+    read_credentials,
+    require_key,
+    require_own_scheme,
+)
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
 
 
 async def accessible_resources(oauth: OAuth, request: Request) -> Response:
     """One item, the site of the token's grant; none where the token can do nothing there now."""
+    as_dpop = False
     try:
-        raw = read_bearer(request.headers.getlist("authorization"))
+        raw, as_dpop = read_credentials(request.headers.getlist("authorization"))
         token = verify(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
+        require_own_scheme(token, as_dpop)
+        if as_dpop:
+            require_key(token, (await take_proof(oauth, request, raw)).jkt)
         found = await oauth.store.read(_reachable, token)
     except Refused as refused:
-        return _refusal(oauth, refused)
+        return _refusal(oauth, refused, as_dpop)
     items = []
     if found is not None:
         site, scopes = found
@@ -66,11 +77,12 @@ def _dead(reason: Reason, detail: str) -> Refused:
     return Refused(reason, detail, fix="Ask for consent again to get a new token.")
 
 
-def _refusal(oauth: OAuth, refused: Refused) -> Response:
+def _refusal(oauth: OAuth, refused: Refused, as_dpop: bool) -> Response:
     """RFC 6750 section 3: no error code where no credentials came."""
-    challenge = f'Bearer resource_metadata="{oauth.issuer}/.well-known/oauth-protected-resource"'
+    parts = [f'resource_metadata="{oauth.issuer}/.well-known/oauth-protected-resource"']
     if refused.reason is not Reason.TOKEN_MISSING:
-        challenge += ', error="invalid_token"'
+        parts.append(f'error="{error_of(refused.reason)}"')
+    challenge = challenges(", ".join(parts), as_dpop)
     return Response(
         problem.encode(refused),
         status_code=refused.reason.status,

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
 from sallyport.oauth import client_auth
 from sallyport.oauth.deps import OAuth
+from sallyport.oauth.dpop import proven_key
 from sallyport.oauth.errors import (
     INVALID_REQUEST,
     NO_STORE,
@@ -43,6 +44,7 @@ class Exchange:
     request: Request
     parameters: Parameters | None = None
     client_id: str = ""
+    jkt: str | None = None
     grant: Grant | None = None
     redeemed: Redeemed | None = None
 
@@ -70,6 +72,7 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
         client_id=exchange.client_id,
         redirect_uri=exchange.get("redirect_uri"),
         code_verifier=exchange.get("code_verifier"),
+        jkt=exchange.jkt,
     )
     code = exchange.need("code")
     return await redeem(oauth.store, oauth.policy, code, offer, exchange.address)
@@ -77,7 +80,9 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
 
 async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
     """RFC 6749 section 6."""
-    offer = RefreshOffer(client_id=exchange.client_id, scopes=_asked_scopes(exchange))
+    offer = RefreshOffer(
+        client_id=exchange.client_id, scopes=_asked_scopes(exchange), jkt=exchange.jkt
+    )
     token = exchange.need("refresh_token")
     return await rotate(oauth.store, oauth.policy, token, offer, exchange.address)
 
@@ -85,7 +90,12 @@ async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
 async def client_credentials_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
     """RFC 6749 section 4.4: a service account asks for itself."""
     return await service.issue(
-        oauth.store, oauth.policy, exchange.client_id, _asked_scopes(exchange), exchange.address
+        oauth.store,
+        oauth.policy,
+        exchange.client_id,
+        _asked_scopes(exchange),
+        exchange.address,
+        exchange.jkt,
     )
 
 
@@ -122,6 +132,11 @@ async def grant_type_known(_oauth: OAuth, exchange: Exchange) -> None:
         raise OAuthError(UNSUPPORTED_GRANT_TYPE, f"grant_type must be {' or '.join(GRANTS)}.")
 
 
+async def key_proven(oauth: OAuth, exchange: Exchange) -> None:
+    """A DPoP proof, where there is one, is right and new; its key is what tokens are bound to."""
+    exchange.jkt = await proven_key(oauth, exchange.request)
+
+
 async def consumed_and_issued(oauth: OAuth, exchange: Exchange) -> None:
     """One transaction consumes, issues and audits."""
     assert exchange.grant is not None
@@ -137,6 +152,7 @@ STEPS: tuple[Step, ...] = (
     body_read_once,
     client_authenticated,
     grant_type_known,
+    key_proven,
     consumed_and_issued,
 )
 
@@ -150,20 +166,27 @@ async def exchange_token(oauth: OAuth, request: Request) -> Response:
     except OAuthError as error:
         return error_response(error)
     assert exchange.redeemed is not None
-    return _tokens(oauth, exchange.redeemed)
+    return _tokens(oauth, exchange.redeemed, exchange.jkt)
 
 
-def _tokens(oauth: OAuth, redeemed: Redeemed) -> Response:
-    """The token response, contract section (f.3), RFC 6749 section 5.1."""
+def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
+    """The token response, contract section (f.3), RFC 6749 section 5.1, RFC 9449 section 5."""
     issue = redeemed.issue
     now = oauth.store.clock.now()
     expires_at = oauth.policy.access_expires_at(issue.family_expires_at, now)
     token = mint(
-        oauth.keys.ring, oauth.issuer, issue.grant, issue.family_id, issue.scopes, now, expires_at
+        oauth.keys.ring,
+        oauth.issuer,
+        issue.grant,
+        issue.family_id,
+        issue.scopes,
+        now,
+        expires_at,
+        jkt,
     )
     body = {
         "access_token": token,
-        "token_type": "Bearer",
+        "token_type": "Bearer" if jkt is None else "DPoP",
         "expires_in": (expires_at - now) // SECOND,
         "scope": scope_text(namespace_of(issue.grant), issue.scopes),
     }

@@ -67,6 +67,7 @@ class Consent:
     code_challenge: str | None
     remembered: bool = False
     declined: frozenset[str] = frozenset()
+    dpop_jkt: str | None = None
 
 
 async def offered_environment(reader: Reader, environment_id: str) -> Offered | None:
@@ -133,6 +134,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
             redirect_uri=consent.redirect_uri,
             redirect_uri_sent=consent.redirect_uri_sent,
             code_challenge=consent.code_challenge,
+            dpop_jkt=consent.dpop_jkt,
             expires_at=tx.now + lifetime,
             consumed_at=None,
             family_id=None,

@@ -70,6 +70,7 @@ async def create_integration(
     *,
     kind: ClientKind = ClientKind.CONFIDENTIAL,
     forge_compatible: bool = False,
+    require_dpop: bool = False,
 ) -> Integration:
     """A new integration with its first link, and its first secret unless it is a public client."""
     client_id = new_id()
@@ -81,6 +82,7 @@ async def create_integration(
             redirect_uris=json.dumps(list(redirect_uris)),
             kind=kind.value,
             forge_compatible=forge_compatible,
+            require_dpop=require_dpop,
             created_at=tx.now,
             revoked_at=None,
         )
@@ -98,6 +100,7 @@ async def create_integration(
         name=name,
         kind=kind.value,
         forge_compatible=forge_compatible,
+        require_dpop=require_dpop,
         environment_id=link.environment_id,
         scopes=sorted(link.scopes | link.product_scopes),
         optional_scopes=sorted(link.optional),
@@ -112,8 +115,12 @@ async def change_integration(
     *,
     name: str | None = None,
     redirect_uris: Sequence[str] | None = None,
+    require_dpop: bool | None = None,
 ) -> Integration:
-    """Give an integration another name or other callback URLs. Raises `Refused` NOT_FOUND."""
+    """Give an integration another name, other callback URLs or rules. Raises `Refused` NOT_FOUND.
+
+    None leaves a thing as it is.
+    """
     before = await _required(tx, client_id)
     await tx.run(
         update(schema.integration)
@@ -121,6 +128,7 @@ async def change_integration(
         .values(
             name=before.name if name is None else name,
             redirect_uris=json.dumps(list(redirect_uris or before.redirect_uris)),
+            require_dpop=before.require_dpop if require_dpop is None else require_dpop,
         )
     )
     after = await _required(tx, client_id)
@@ -133,6 +141,7 @@ async def change_integration(
             subject=client_id,
             name=after.name,
             redirect_uris=list(after.redirect_uris),
+            require_dpop=after.require_dpop,
         )
     return after
 

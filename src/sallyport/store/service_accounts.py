@@ -31,7 +31,9 @@ _grant = schema.grant.c
 class ServiceRules(Protocol):
     """What `issue_to_service` asks; `tokens.policy` answers. Pure."""
 
-    def judge_service(self, standing: Standing, asked: frozenset[str] | None) -> Verdict: ...
+    def judge_service(
+        self, standing: Standing, asked: frozenset[str] | None, jkt: str | None
+    ) -> Verdict: ...
 
     def family_expires_at(self, scopes: frozenset[str], now: int) -> int: ...
 
@@ -114,16 +116,18 @@ async def issue_to_service(
     asked: frozenset[str] | None,
     family_id: str,
     address: str | None,
+    jkt: str | None = None,
 ) -> Issue | Denial | None:
     """A token family for a service account, audited; None where there is no such account.
 
+    `jkt` is the key that it proved to hold.
     Each token has a family of its own, so that it can be revoked alone (RFC 7009).
     """
     account = await service_account_by_client(tx, client_id)
     standing = await standing_of(tx, account.grant.id) if account is not None else None
     if account is None or standing is None:
         return None
-    verdict = rules.judge_service(standing, asked)
+    verdict = rules.judge_service(standing, asked, jkt)
     if verdict.action is not Action.ISSUE:
         return Denial(verdict.error, verdict.why)
     expires_at = rules.family_expires_at(verdict.scopes, tx.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sallyport.model.access import ClientKind
 from sallyport.model.redemption import Standing
 from sallyport.store.authority import site_role
 from sallyport.store.engine import Reader
@@ -22,4 +23,6 @@ async def standing_of(reader: Reader, grant_id: str) -> Standing | None:
         integration_alive=integration is not None and integration.revoked_at is None,
         link=next((each for each in links if (each.site_id, each.environment_id) == here), None),
         member=await site_role(reader, grant.account_id, grant.site_id) is not None,
+        public=integration is not None and integration.kind is ClientKind.PUBLIC,
+        require_dpop=integration is not None and integration.require_dpop,
     )

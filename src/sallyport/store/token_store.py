@@ -21,6 +21,7 @@ from sallyport.model.redemption import (
     Issue,
     RefreshFacts,
     RefreshOffer,
+    Standing,
     Verdict,
 )
 from sallyport.store import schema
@@ -41,6 +42,8 @@ class TokenRules(Protocol):
     def judge_code(self, code: CodeFacts, offer: CodeOffer, now: int) -> Verdict: ...
 
     def judge_refresh(self, token: RefreshFacts, offer: RefreshOffer, now: int) -> Verdict: ...
+
+    def family_key(self, standing: Standing, jkt: str | None) -> str | None: ...
 
     def family_expires_at(self, scopes: frozenset[str], now: int) -> int: ...
 
@@ -84,6 +87,7 @@ async def redeem_code(
         expires_at=row.expires_at,
         consumed_at=row.consumed_at,
         standing=standing,
+        dpop_jkt=row.dpop_jkt,
     )
     verdict = rules.judge_code(code, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
@@ -105,6 +109,7 @@ async def redeem_code(
             id=family_id,
             grant_id=row.grant_id,
             scopes=write_names(code.scopes),
+            dpop_jkt=rules.family_key(standing, offer.jkt),
             created_at=tx.now,
             expires_at=expires_at,
             revoked_at=None,
@@ -155,6 +160,7 @@ async def rotate_refresh(
         family_revoked_at=family.revoked_at,
         family_expires_at=family.expires_at,
         standing=standing,
+        dpop_jkt=family.dpop_jkt,
     )
     verdict = rules.judge_refresh(token, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
@@ -185,6 +191,11 @@ async def rotate_refresh(
         if consumed.rowcount != 1:
             return None
         await _add_refresh(tx, rules, successor.digest, issue)
+    key = rules.family_key(standing, offer.jkt)
+    if family.dpop_jkt is None and key is not None:
+        await tx.run(
+            update(schema.token_family).where(_family.id == family.id).values(dpop_jkt=key)
+        )
     _audit(tx, Event.TOKEN_REFRESHED, actor, issue, repeated=repeated)
     return issue
 

@@ -22,6 +22,7 @@ from sallyport.scopes.grammar import is_custom, namespaced, split_namespaced
 from sallyport.store.changes import Change, Kind
 from sallyport.tokens.compact import read_object
 from sallyport.tokens.keys import ALGORITHM, KeyRing
+from sallyport.tokens.proof import is_thumbprint
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import new_id
@@ -43,10 +44,14 @@ def mint(
     scopes: Iterable[str],
     now: int,
     expires_at: int,
+    jkt: str | None = None,
 ) -> str:
-    """A signed access token for `grant` (RFC 9068 section 2.2). Times in milliseconds."""
+    """A signed access token for `grant` (RFC 9068 section 2.2). Times in milliseconds.
+
+    With `jkt` it is bound to the key of that thumbprint (RFC 9449 section 6.1).
+    """
     namespace = namespace_of(grant)
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         "aud": issuer,
         "sub": grant.account_id,
@@ -59,6 +64,8 @@ def mint(
         "family": family_id,
         "ns": namespace,
     }
+    if jkt is not None:
+        claims["cnf"] = {"jkt": jkt}
     signing = ring.signing_at(now)
     header = {"alg": ALGORITHM, "typ": TYPE, "kid": signing.kid}
     payload = json.dumps(claims, separators=(",", ":"))
@@ -164,7 +171,7 @@ def _object(part: str) -> dict[str, Any]:
 def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:
     if claims.get("iss") != issuer or claims.get("aud") != issuer:
         raise _invalid()
-    if "nbf" in claims or "cnf" in claims:
+    if "nbf" in claims:
         raise _invalid()
     namespace = _text(claims, "ns")
     return VerifiedToken(
@@ -176,7 +183,20 @@ def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:
         namespace=namespace,
         scopes=_scopes(_text(claims, "scope"), namespace),
         expires_at=_seconds(claims, "exp") * SECOND,
+        jkt=_key_of(claims),
     )
+
+
+def _key_of(claims: dict[str, Any]) -> str | None:
+    if "cnf" not in claims:
+        return None
+    cnf = claims["cnf"]
+    if not isinstance(cnf, dict) or cnf.keys() != {"jkt"}:
+        raise _invalid()
+    jkt = _text(cnf, "jkt")
+    if not is_thumbprint(jkt):
+        raise _invalid()
+    return jkt
 
 
 def _scopes(text: str, namespace: str) -> frozenset[str]:

@@ -24,6 +24,7 @@ from sallyport.vocab.clock import DAY, SECOND
 INVALID_GRANT = "invalid_grant"
 INVALID_SCOPE = "invalid_scope"
 UNAUTHORIZED_CLIENT = "unauthorized_client"
+INVALID_DPOP_PROOF = "invalid_dpop_proof"
 UNKNOWN_CODE = "The authorization code is not known, or it is not this client's."
 UNKNOWN_REFRESH = "The refresh token is not known, or it is not this client's."
 
@@ -69,11 +70,19 @@ class TokenPolicy:
         """When an access token ends."""
         return min(now + self.access_lifetime, family_expires_at)
 
+    def family_key(self, standing: Standing, jkt: str | None) -> str | None:
+        """The key that the refresh tokens of a family are bound to from now on.
+
+        That of a public client's first proof; a confidential client's are bound to its own
+        authentication already (RFC 9449 section 5).
+        """
+        return jkt if standing.public else None
+
     def judge_code(self, code: CodeFacts, offer: CodeOffer, now: int) -> Verdict:
         """A code is for one client, once, within its lifetime, with its redirect URI and verifier.
 
-        A wrong client, redirect URI or verifier leaves it as it was, so that who intercepts a code
-        cannot spoil it; a code presented again ends what it gave (RFC 6749 section 10.5).
+        A wrong client, redirect URI, verifier or key leaves it as it was, so that who intercepts a
+        code cannot spoil it; a code presented again ends what it gave (RFC 6749 section 10.5).
         """
         if offer.client_id != code.client_id:
             return _refuse(UNKNOWN_CODE)
@@ -88,7 +97,9 @@ class TokenPolicy:
         return (
             _other_redirect_uri(code, offer)
             or _wrong_verifier(code, offer)
+            or _other_key(code.dpop_jkt, offer.jkt)
             or _nothing_behind(code.standing)
+            or _no_proof(code.standing, offer.jkt)
             or _issue(Action.ISSUE, code.scopes, code.standing)
         )
 
@@ -96,12 +107,16 @@ class TokenPolicy:
         """A refresh token has one successor (RFC 9700 section 4.14.2).
 
         Within the window the previous token gets that same successor again, as long as nobody has
-        used it. Anything older is a sign of theft and ends the family.
+        used it. Anything older is a sign of theft and ends the family. Who does not hold the key
+        that the family is bound to changes nothing.
         """
         if offer.client_id != token.client_id:
             return _refuse(UNKNOWN_REFRESH)
         if token.family_revoked_at is not None:
             return _refuse("The refresh token was revoked.")
+        other = _other_key(token.dpop_jkt, offer.jkt)
+        if other is not None:
+            return other
         action = Action.ISSUE
         if token.consumed_at is not None:
             action = Action.REPEAT
@@ -115,11 +130,14 @@ class TokenPolicy:
             return _refuse("The refresh token has expired.")
         return (
             _nothing_behind(token.standing)
+            or _no_proof(token.standing, offer.jkt)
             or _wider(token, offer)
             or _issue(action, _asked(token, offer), token.standing)
         )
 
-    def judge_service(self, standing: Standing, asked: frozenset[str] | None) -> Verdict:
+    def judge_service(
+        self, standing: Standing, asked: frozenset[str] | None, jkt: str | None = None
+    ) -> Verdict:
         """A service account gets what it asks for of what it was allowed, or all of that.
 
         No refresh token comes with it (RFC 6749 section 4.4.3), so `offline_access` is beyond it.
@@ -127,6 +145,9 @@ class TokenPolicy:
         dead = _nothing_behind(standing)
         if dead is not None:
             return Verdict(Action.REFUSE, error=UNAUTHORIZED_CLIENT, why=dead.why)
+        unproven = _no_proof(standing, jkt)
+        if unproven is not None:
+            return unproven
         allowed = standing.allowed() - {OFFLINE_ACCESS}
         beyond = (asked or frozenset()) - allowed
         if beyond:
@@ -176,6 +197,26 @@ def _wrong_verifier(code: CodeFacts, offer: CodeOffer) -> Verdict | None:
         if hmac.compare_digest(computed, code.code_challenge.encode()):
             return None
     return _refuse("code_verifier does not fit the code_challenge of the authorization request.")
+
+
+def _other_key(bound_to: str | None, jkt: str | None) -> Verdict | None:
+    """RFC 9449 sections 5 and 10: what is bound to a key is for who proves to hold it."""
+    if bound_to is None or bound_to == jkt:
+        return None
+    if jkt is None:
+        return _refuse("This is bound to a key; send a DPoP proof made with that key.")
+    return _refuse("This is bound to another key than the DPoP proof was made with.")
+
+
+def _no_proof(standing: Standing, jkt: str | None) -> Verdict | None:
+    """RFC 9449 section 5.2: some clients get tokens that are bound to a key, and no others."""
+    if jkt is not None or not standing.require_dpop:
+        return None
+    return Verdict(
+        Action.REFUSE,
+        error=INVALID_DPOP_PROOF,
+        why="The integration gets no bearer tokens; send a DPoP proof with the request.",
+    )
 
 
 def _nothing_behind(standing: Standing) -> Verdict | None:

@@ -16,12 +16,16 @@ async def issue(
     client_id: str,
     scopes: frozenset[str] | None,
     address: str | None,
+    jkt: str | None = None,
 ) -> Redeemed | Denial:
     """A token family for an authenticated service account; durable when it returns.
 
-    `scopes` are un-namespaced; None asks for all that was allowed.
+    `scopes` are un-namespaced; None asks for all that was allowed. `jkt` is the key that
+    the account proved to hold.
     """
-    issued = await store.write(issue_to_service, policy, client_id, scopes, ids.new_id(), address)
+    issued = await store.write(
+        issue_to_service, policy, client_id, scopes, ids.new_id(), address, jkt
+    )
     if issued is None:
         return Denial(
             UNAUTHORIZED_CLIENT,

@@ -43,18 +43,23 @@ class Link(Body):
 
 
 class NewIntegration(Body):
-    """`public`: a client that can keep no secret. `forge_compatible`: one that sends no PKCE."""
+    """`public`: a client that can keep no secret. `forge_compatible`: one that sends no PKCE.
+
+    `require_dpop`: one that gets no bearer tokens (RFC 9449).
+    """
 
     name: str
     redirect_uris: list[str]
     link: Link
     public: bool = False
     forge_compatible: bool = False
+    require_dpop: bool = False
 
 
 class Changes(Body):
     name: str | None = None
     redirect_uris: list[str] | None = None
+    require_dpop: bool | None = None
 
 
 @router.post("/integrations", status_code=201)
@@ -68,6 +73,7 @@ async def create(body: NewIntegration, actor: ActorDep, services: ServicesDep) -
         body.link.request(),
         public=body.public,
         forge_compatible=body.forge_compatible,
+        require_dpop=body.require_dpop,
     )
     return describe(made) if secret is None else {**describe(made), "client_secret": secret}
 
@@ -96,9 +102,14 @@ async def read(client_id: str, actor: ActorDep, services: ServicesDep) -> dict[s
 async def change(
     client_id: str, body: Changes, actor: ActorDep, services: ServicesDep
 ) -> dict[str, Any]:
-    """Another name, other callback URLs."""
+    """Another name, other callback URLs, other rules."""
     changed = await integrations.change_integration(
-        services, actor, client_id, name=body.name, redirect_uris=body.redirect_uris
+        services,
+        actor,
+        client_id,
+        name=body.name,
+        redirect_uris=body.redirect_uris,
+        require_dpop=body.require_dpop,
     )
     return describe(changed)
 
@@ -155,6 +166,7 @@ def describe(view: IntegrationView) -> dict[str, Any]:
         "redirect_uris": list(integration.redirect_uris),
         "kind": integration.kind.value,
         "forge_compatible": integration.forge_compatible,
+        "require_dpop": integration.require_dpop,
         "created_at": iso(integration.created_at),
         "live_secrets": view.live_secrets,
         "links": [_link(each) for each in view.links],

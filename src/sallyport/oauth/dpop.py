@@ -1,0 +1,49 @@
+"""DPoP at the authorization server (RFC 9449): proofs are checked, and each is taken once.
+
+Nonces of the server (section 8) are not asked for; docs/reference/oauth.md says why.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import OAuthError
+from sallyport.store.proofs import use_proof
+from sallyport.tokens.policy import INVALID_DPOP_PROOF
+from sallyport.tokens.proof import Proof, Wanted, canonical_url, check_proof
+from sallyport.vocab.errors import Reason, Refused
+
+
+async def take_proof(oauth: OAuth, request: Request, access_token: str | None = None) -> Proof:
+    """The proof that came with a request to one of our endpoints; good for this request alone.
+
+    `access_token` is what the proof must be for, None where there is none yet. Raises `Refused`.
+    """
+    wanted = Wanted(
+        request.method,
+        # The address as it is configured; what the Host header says is the caller's to choose.
+        (canonical_url(oauth.issuer + request.scope["path"]),),
+        access_token,
+    )
+    proof = check_proof(request.headers.getlist("dpop"), wanted, oauth.store.clock.now())
+    if not await oauth.store.write(use_proof, proof.digest, proof.expires_at):
+        raise Refused(
+            Reason.DPOP_PROOF_REPLAYED,
+            "The DPoP proof was used before.",
+            fix="Make a new proof, with a jti of its own, for each request.",
+        )
+    return proof
+
+
+async def proven_key(oauth: OAuth, request: Request) -> str | None:
+    """The thumbprint of the key that a client proves to hold; None where it sends no proof.
+
+    Raises `OAuthError` with `invalid_dpop_proof` (RFC 9449 section 5).
+    """
+    if not request.headers.getlist("dpop"):
+        return None
+    try:
+        return (await take_proof(oauth, request)).jkt
+    except Refused as refused:
+        raise OAuthError(INVALID_DPOP_PROOF, refused.detail) from None
