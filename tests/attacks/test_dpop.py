@@ -1,12 +1,12 @@
 """T-DPOP: a stolen token that is bound to a key opens nothing, over HTTP through a whole platform.
 
 Planted bugs that these tests were seen to fail on: the proof's step left out; a bound token taken
-as a bearer token; a bearer token taken with the scheme DPoP; proofs not remembered; remembered
-before they were checked, so that a wrong one spends a right one; proofs from before the start
-taken; the key not compared with the token's; `ath` not asked for; the method not compared; the
-Host header taken for the address; the query compared; the first of two headers used; a decision
-of the first walk through the steps kept as a replay; bearer tokens refused for a header that is
-not theirs; the challenge always Bearer.
+as a bearer token; a bearer token taken with the scheme DPoP; proofs not remembered, or remembered
+by their text; proofs from before the start taken; the signature not checked; the key not compared
+with the token's; `ath` not asked for; the method not compared; the Host header taken for the
+address; the first of two headers used; the second walk through the steps taken for a replay; the
+challenge always Bearer; private members of the key ignored; a memory without a bound, or one that
+forgets too early.
 """
 
 from __future__ import annotations

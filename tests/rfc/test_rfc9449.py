@@ -8,7 +8,8 @@ its text; any address in `htu`; the Host header for the address; tokens without 
 always Bearer; the key of a code not compared, or only where a proof came; a refresh token of a
 public client not bound, or bound and not compared; the key compared after the reuse; a bound token
 taken as a bearer token, and a bearer token with the scheme DPoP; the key of the proof not compared
-with the token's; `require_dpop` looked at for codes alone; `cnf` not told on introspection.
+with the token's; `require_dpop` looked at for codes alone, or for people alone; `cnf` not told on
+introspection; `dpop_jkt` dropped, or taken whatever it is; DPoP not offered in the challenge.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from typing import Any
 import httpx
 import pytest
 
-from access_world import CALLBACK
+from access_world import CALLBACK, READ
 from app_world import claims_of
 from oauth_world import Server, on_page, pkce, redirected
 from proving import Prover
 from sallyport.model.access import ClientKind
+from sallyport.model.directory import Actor
+from sallyport.store.integrations import change_integration
+from sallyport.store.service_accounts import create_service_account
 from sallyport.tokens.proof import AGE, ALGORITHMS
+from sallyport.vocab import ids
 from sallyport.vocab.clock import SECOND
 
 Answer = httpx.Response
+NOBODY = Actor(account_id=None, name="a test")
 
 
 def prover_of(server: Server) -> Prover:
@@ -255,6 +261,42 @@ def test_section_5_2_a_client_may_be_held_to_bound_tokens(server: Server) -> Non
     refused(redeem(server, None, code, **form), "invalid_dpop_proof", "no bearer tokens")
     answer = redeem(server, prover_of(server), code, **form)
     assert answer.json()["token_type"] == "DPoP"
+
+
+def test_section_5_2_it_holds_from_when_it_is_asked_for(server: Server) -> None:
+    """Section 5.2: tokens that were bearer tokens are not refreshed without a proof."""
+    client_id, tokens = of_public(server, None)
+    write = server.world.store.write
+    server.act(write(change_integration, NOBODY, client_id, require_dpop=True))
+    as_client = {"client_id": client_id, "client_secret": None}
+    token = tokens["refresh_token"]
+    refused(refresh(server, None, token, **as_client), "invalid_dpop_proof", "no bearer tokens")
+    assert refresh(server, prover_of(server), token, **as_client).status_code == 200
+
+
+def test_section_5_2_machines_are_held_to_it_too(server: Server) -> None:
+    """Section 5.2: client credentials are a token request like any other."""
+    world, secret = server.world, ids.new_secret(ids.CLIENT_SECRET)
+    made = server.act(
+        world.store.write(
+            create_service_account,
+            NOBODY,
+            world.developer.id,
+            "Robot",
+            world.link(scopes=frozenset({READ})),
+            ids.digest(secret),
+        )
+    )
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": made.client_id,
+        "client_secret": secret,
+    }
+    assert exchange(server, None, **form).json()["token_type"] == "Bearer"
+    assert exchange(server, prover_of(server), **form).json()["token_type"] == "DPoP"
+    server.act(world.store.write(change_integration, NOBODY, made.client_id, require_dpop=True))
+    refused(exchange(server, None, **form), "invalid_dpop_proof", "no bearer tokens")
+    assert exchange(server, prover_of(server), **form).json()["token_type"] == "DPoP"
 
 
 def test_section_7_1_a_bound_token_goes_with_a_proof(server: Server) -> None:

@@ -26,7 +26,7 @@ from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
 from sallyport.scopes import decide
-from sallyport.tokens.bearer import read_credentials, require_key, require_own_scheme
+from sallyport.tokens.bearer import read_credentials, require_key, wrong_scheme
 from sallyport.tokens.proof import check_proof
 from sallyport.vocab.errors import Reason, Refused
 
@@ -101,7 +101,8 @@ def token(call: Call, _facts: Facts, policy: Policy) -> None:
     assert call.installed is not None
     raw, call.as_dpop = read_credentials(call.header_values("authorization"))
     call.token = policy.verify(raw, call.now)
-    require_own_scheme(call.token, call.as_dpop)
+    if call.as_dpop is (call.token.jkt is None):
+        raise wrong_scheme(as_dpop=call.as_dpop)
     refuse.unless(
         decide.deny_other_app(call.token, call.installed.environment.namespace), call.site
     )
@@ -110,10 +111,10 @@ def token(call: Call, _facts: Facts, policy: Policy) -> None:
 def proof(call: Call, _facts: Facts, policy: Policy) -> None:
     """The caller holds the key that the token is bound to, if any; proven anew for each call."""
     assert call.token is not None
-    assert call.site is not None
     # The steps may run again for this call, and its proof is good once.
     if call.token.jkt is None or call.proven:
         return
+    assert call.site is not None
     raw, _ = read_credentials(call.header_values("authorization"))
     site_url = policy.site_url(call.site) if policy.site_url is not None else None
     wanted = wanted_of(call, raw, policy.public_url, site_url)

@@ -23,7 +23,7 @@ from sallyport.tokens.bearer import (
     error_of,
     read_credentials,
     require_key,
-    require_own_scheme,
+    wrong_scheme,
 )
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
@@ -35,7 +35,8 @@ async def accessible_resources(oauth: OAuth, request: Request) -> Response:
     try:
         raw, as_dpop = read_credentials(request.headers.getlist("authorization"))
         token = verify(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
-        require_own_scheme(token, as_dpop)
+        if as_dpop is (token.jkt is None):
+            raise wrong_scheme(as_dpop=as_dpop)
         if as_dpop:
             require_key(token, (await take_proof(oauth, request, raw)).jkt)
         found = await oauth.store.read(_reachable, token)

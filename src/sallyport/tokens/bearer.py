@@ -39,21 +39,20 @@ def read_credentials(values: Sequence[str]) -> tuple[str, bool]:
     return found[2], len(found[1]) == 4
 
 
-def require_own_scheme(token: VerifiedToken, as_dpop: bool) -> None:
+def wrong_scheme(*, as_dpop: bool) -> Refused:
     """A bound token is no bearer token, and a bearer token is bound to nothing (RFC 9449 section
-    7.2). Raises `Refused` with TOKEN_BOUND or TOKEN_UNBOUND."""
-    if token.jkt is not None and not as_dpop:
-        raise Refused(
-            Reason.TOKEN_BOUND,
-            "The access token is bound to a key and cannot be sent as a bearer token.",
-            fix="Send Authorization: DPoP <access token>, and a DPoP header with a proof.",
-        )
-    if token.jkt is None and as_dpop:
-        raise Refused(
+    7.2)."""
+    if as_dpop:
+        return Refused(
             Reason.TOKEN_UNBOUND,
             "The access token is a bearer token; it is bound to no key.",
             fix="Send Authorization: Bearer <access token>, or get a token with a DPoP proof.",
         )
+    return Refused(
+        Reason.TOKEN_BOUND,
+        "The access token is bound to a key and cannot be sent as a bearer token.",
+        fix="Send Authorization: DPoP <access token>, and a DPoP header with a proof.",
+    )
 
 
 def require_key(token: VerifiedToken, jkt: str) -> None:

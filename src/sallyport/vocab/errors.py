@@ -31,7 +31,7 @@ class Reason(Enum):
     WEB_TRIGGER_UNKNOWN = ("web_trigger_unknown", 404, "There is no such web trigger")
     METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "The route does not take this method")
     TOKEN_MISSING = ("token_missing", 401, "No access token")
-    TOKEN_MALFORMED = ("token_malformed", 401, "The Authorization header is not a bearer token")
+    TOKEN_MALFORMED = ("token_malformed", 401, "The Authorization header cannot be used")
     TOKEN_INVALID = ("token_invalid", 401, "The access token is not valid")
     TOKEN_EXPIRED = ("token_expired", 401, "The access token has expired")
     TOKEN_REVOKED = ("token_revoked", 401, "The access token was revoked")
