@@ -430,7 +430,7 @@ def test_starts_that_race_make_one_signing_key(with_store: WithStore) -> None:
 
 
 def test_a_proof_is_used_once_whoever_comes_first(with_store: WithStore) -> None:
-    """Planted bugs seen: a look before the write; a proof that has expired remembered for ever."""
+    """Planted bugs seen: a row that anyone overwrites; a proof remembered for ever."""
 
     async def scenario(store: Store) -> None:
         clock = store.clock
