@@ -235,8 +235,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def authorization_server(folder: Path) -> Iterator[Server]:
-    """The server on a free port, in a thread, for as long as the block."""
+def authorization_server(folder: Path, **options: Any) -> Iterator[Server]:
+    """The server on a free port, in a thread, for as long as the block; `options` are OAuth's."""
     made: list[Server | BaseException] = []
     started = threading.Event()
     stop = threading.Event()
@@ -252,7 +252,8 @@ def authorization_server(folder: Path) -> Iterator[Server]:
                 listener.bind(("127.0.0.1", 0))
                 listener.listen(128)
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                oauth = OAuth(store, keys, url, PlainPages(store), lambda s: f"https://{s.host}")
+                pages = PlainPages(store)
+                oauth = OAuth(store, keys, url, pages, lambda s: f"https://{s.host}", **options)
                 app = Starlette(routes=build_routes(oauth))
                 server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
                 made.append(Server(url, world, keys, clock, asyncio.get_running_loop()))

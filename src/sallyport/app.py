@@ -67,6 +67,7 @@ from sallyport.store.records import add_log_lines
 from sallyport.store.seal import Sealer, master_key
 from sallyport.tokens.access import TokenCache
 from sallyport.tokens.keys import Keys, open_keys
+from sallyport.tokens.nonce import PURPOSE, Nonces
 from sallyport.upkeep import kept_up
 from sallyport.vocab.clock import SystemClock
 from sallyport.web.api.app import build_api
@@ -160,6 +161,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
         reload_keys=lambda: keys.reload(store),
     )
     facts = Facts(store)
+    nonces = Nonces(store.sealer.derive(PURPOSE)) if settings.dpop_nonces else None
     policy = Policy(
         sources=make_sources(bundles),
         verify=_verifier(store, keys, settings.address),
@@ -172,6 +174,7 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
             refused=a_minute("refused", settings.refused_calls_per_minute),
         ),
         proofs=ProofMemory(store.clock.now()),
+        nonces=nonces,
         site_url=services.site_url,
     )
     owner = instance_of(settings.folder)
@@ -283,7 +286,14 @@ def _public(
     settings: Settings,
 ) -> NotSetUpGate:
     """Everything on the public port: calls to the gateway, all else to the pages and APIs."""
-    oauth = OAuth(services.store, keys, settings.address, ConsentPages(services), services.site_url)
+    oauth = OAuth(
+        services.store,
+        keys,
+        settings.address,
+        ConsentPages(services),
+        services.site_url,
+        nonces=policy.nonces,
+    )
     site = Starlette(
         routes=[
             tenant_route(facts, policy.sources),

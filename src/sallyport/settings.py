@@ -43,6 +43,11 @@ class Settings:
         "1: calls are answered in the server's protocol class; 0: all requests go through the "
         "ASGI application. Answers are the same.",
     )
+    dpop_nonces: int = _setting(
+        0,
+        "1: DPoP proofs must hold a nonce that this platform gave in the last minutes; 0: none is "
+        "asked for.",
+    )
     compat: str = _setting(
         "", "forge: answer a scope mismatch as the vendor does (401 and its message)."
     )
@@ -196,6 +201,8 @@ def _check(settings: Settings) -> None:
         )
     if settings.fast_path not in (0, 1):
         raise BadSetting(f"SALLYPORT_FAST_PATH takes 0 or 1, not {settings.fast_path}.")
+    if settings.dpop_nonces not in (0, 1):
+        raise BadSetting(f"SALLYPORT_DPOP_NONCES takes 0 or 1, not {settings.dpop_nonces}.")
     for name, least in (
         ("port", 0),
         ("admin_port", 0),

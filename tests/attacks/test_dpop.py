@@ -320,6 +320,39 @@ def test_a_proof_from_before_a_restart(tmp_path: Any) -> None:
         assert httpx.get(url, params=ID, headers=fresh, timeout=30).status_code == 200
 
 
+def test_proofs_that_were_made_for_later(tmp_path: Any) -> None:
+    """With nonces asked for, who had the key for an hour cannot have made proofs for the next."""
+    with demo_on(tmp_path / "data", SALLYPORT_DPOP_NONCES="1") as demo:
+        facts = demo.facts
+        token_url, url = f"{facts['public_url']}/oauth/token", facts["base_url"]
+        url += "/getEmployeeName"
+        form = {
+            "client_id": facts["client_id"],
+            "client_secret": facts["client_secret"],
+            "grant_type": "refresh_token",
+            "refresh_token": facts["refresh_token"],
+        }
+        answer = httpx.post(token_url, data=form, headers={"DPoP": ONE.prove("POST", token_url)})
+        assert answer.json()["error"] == "use_dpop_nonce"
+        nonce = answer.headers["dpop-nonce"]
+        headers = {"DPoP": ONE.prove("POST", token_url, nonce=nonce)}
+        token = httpx.post(token_url, data=form, headers=headers).json()["access_token"]
+
+        for made_before in (..., "x", "A" * 24):
+            stored = ONE.headers("GET", url, token, nonce=made_before)
+            answer = httpx.get(url, params=ID, headers=stored, timeout=30)
+            refused(answer, "dpop_nonce_needed", "use_dpop_nonce")
+        headers = ONE.headers("GET", url, token, nonce=answer.headers["dpop-nonce"])
+        answer = httpx.get(url, params=ID, headers=headers, timeout=30)
+        assert answer.status_code == 200
+        assert answer.headers["dpop-nonce"]
+        answer = httpx.get(url, params=ID, headers=headers, timeout=30)
+        refused(answer, "dpop_proof_replayed", "invalid_dpop_proof")
+        answer = demo.call("GET", "/getEmployeeName", params=ID)
+        assert answer.status_code == 200
+        assert "dpop-nonce" not in answer.headers
+
+
 NOW = 1_800_000_000_000
 
 

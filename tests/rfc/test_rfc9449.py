@@ -9,11 +9,13 @@ always Bearer; the key of a code not compared, or only where a proof came; a ref
 public client not bound, or bound and not compared; the key compared after the reuse; a bound token
 taken as a bearer token, and a bearer token with the scheme DPoP; the key of the proof not compared
 with the token's; `require_dpop` looked at for codes alone, or for people alone; `cnf` not told on
-introspection; `dpop_jkt` dropped, or taken whatever it is; DPoP not offered in the challenge.
+introspection; `dpop_jkt` dropped, or taken whatever it is; DPoP not offered in the challenge;
+the nonce not looked at, good for ever, or not told.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -21,12 +23,13 @@ import pytest
 
 from access_world import CALLBACK, READ
 from app_world import claims_of
-from oauth_world import Server, on_page, pkce, redirected
+from oauth_world import Server, authorization_server, on_page, pkce, redirected
 from proving import Prover
 from sallyport.model.access import ClientKind
 from sallyport.model.directory import Actor
 from sallyport.store.integrations import change_integration
 from sallyport.store.service_accounts import create_service_account
+from sallyport.tokens.nonce import Nonces
 from sallyport.tokens.proof import AGE, ALGORITHMS
 from sallyport.vocab import ids
 from sallyport.vocab.clock import SECOND
@@ -375,3 +378,78 @@ def test_section_4_2_a_request_that_stops_on_a_page_binds_nothing(server: Server
     """Section 10: `dpop_jkt` changes nothing of who is sent where."""
     answer = server.ask(server.request(dpop_jkt="x", redirect_uri="https://evil.test/"))
     on_page(answer)
+
+
+@pytest.fixture(scope="module")
+def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that asks for nonces."""
+    folder = tmp_path_factory.mktemp("careful")
+    with authorization_server(folder, nonces=Nonces(b"k" * 32)) as running:
+        yield running
+
+
+def with_nonce(server: Server, prover: Prover, nonce: Any, code: str) -> Answer:
+    prover.now = server.clock.now() / SECOND
+    proof = prover.prove("POST", f"{server.url}/oauth/token", nonce=nonce)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+    return exchange(server, None, proof, **form)
+
+
+def test_section_8_the_server_asks_for_its_nonce(careful: Server) -> None:
+    """Section 8: `use_dpop_nonce` and a `DPoP-Nonce` header; then the same request succeeds."""
+    prover, code = prover_of(careful), careful.code()
+    for wrong in (..., "", "x", None, 7, ["x"]):
+        answer = with_nonce(careful, prover, wrong, code)
+        refused(answer, "use_dpop_nonce", "nonce")
+    nonce = answer.headers["dpop-nonce"]
+    answer = with_nonce(careful, prover, nonce, code)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["dpop-nonce"] == nonce
+
+
+def test_section_8_2_nonces_change_and_end(careful: Server) -> None:
+    """Section 8.2: a new nonce comes with answers; an old one is good no longer."""
+    prover = prover_of(careful)
+    old = with_nonce(careful, prover, ..., careful.code()).headers["dpop-nonce"]
+    careful.clock.advance(60 * SECOND)
+    answer = with_nonce(careful, prover, old, careful.code())
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["dpop-nonce"] != old
+    careful.clock.advance(60 * SECOND)
+    refused(with_nonce(careful, prover, old, careful.code()), "use_dpop_nonce")
+
+
+def test_section_8_a_proof_that_is_wrong_otherwise_is_told_so(careful: Server) -> None:
+    """Section 8: a nonce is asked for where nothing else is wrong."""
+    prover = prover_of(careful)
+    proof = prover.prove("GET", f"{careful.url}/oauth/token")
+    form = {"grant_type": "authorization_code", "code": "x", "redirect_uri": CALLBACK}
+    refused(exchange(careful, None, proof, **form), "invalid_dpop_proof", "htm")
+
+
+def test_section_9_a_resource_asks_for_its_nonce(careful: Server) -> None:
+    """Section 9: 401 with `error="use_dpop_nonce"`, and the nonce in its header."""
+    prover = prover_of(careful)
+    nonce = with_nonce(careful, prover, ..., careful.code()).headers["dpop-nonce"]
+    token = with_nonce(careful, prover, nonce, careful.code()).json()["access_token"]
+    url = f"{careful.url}/oauth/token/accessible-resources"
+    answer = resources(careful, "DPoP", token, prover.prove("GET", url, token))
+    assert answer.status_code == 401
+    assert 'error="use_dpop_nonce"' in answer.headers["www-authenticate"]
+    nonce = answer.headers["dpop-nonce"]
+    answer = resources(careful, "DPoP", token, prover.prove("GET", url, token, nonce=nonce))
+    assert answer.status_code == 200
+
+
+def test_section_8_bearer_tokens_need_no_nonce(careful: Server) -> None:
+    """Section 8: nonces are of proofs alone."""
+    tokens = careful.tokens()
+    assert tokens["token_type"] == "Bearer"
+    assert "dpop-nonce" not in careful.resources(tokens["access_token"]).headers
+
+
+def test_section_8_without_the_setting_nonces_are_not_looked_at(server: Server) -> None:
+    """Section 8: a client that sends some other server's nonce is not refused for it."""
+    answer = with_nonce(server, prover_of(server), "whatever", server.code())
+    assert answer.status_code == 200
+    assert "dpop-nonce" not in answer.headers

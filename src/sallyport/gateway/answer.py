@@ -64,6 +64,8 @@ def common_headers(call: Call) -> tuple[tuple[str, str], ...]:
     )
     if call.replayed:
         headers += (("idempotency-replayed", "true"),)
+    if call.nonce is not None:
+        headers += (("dpop-nonce", call.nonce),)
     if call.standing is not None:
         headers += limit_headers(call.standing)
     return headers + cors_headers(call)

@@ -37,7 +37,8 @@ class Call:
     `content_length` is None where the request did not say. `now` is milliseconds since the epoch.
     `peer` is the network address that the request came from. `standing` is None before the caller
     was counted. `spared`: answered without running the function; `replayed`: by an earlier answer.
-    `as_dpop`: the token came with the scheme DPoP; `proven`: so did a proof that its key is held.
+    `as_dpop`: the token came with the scheme DPoP; `proven`: so did a proof that its key is held;
+    `nonce`: what the caller's next proof is to hold.
     `parent` is the span that the caller says it calls from; our own span is `traceparent`.
     """
 
@@ -62,6 +63,7 @@ class Call:
     token: VerifiedToken | None = None
     as_dpop: bool = False
     proven: bool = False
+    nonce: str | None = None
     grant: Grant | None = None
     link: IntegrationLink | None = None
     scopes: frozenset[str] = frozenset()

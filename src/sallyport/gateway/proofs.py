@@ -8,6 +8,7 @@ promises.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 
 from sallyport.gateway.call import Call
@@ -58,7 +59,13 @@ class ProofMemory:
         self._used[key] = now + AGE + AHEAD
 
 
-def wanted_of(call: Call, access_token: str, public_url: str, site_url: str | None) -> Wanted:
+def wanted_of(
+    call: Call,
+    access_token: str,
+    public_url: str,
+    site_url: str | None,
+    nonces: Collection[str] | None,
+) -> Wanted:
     """What a proof must be for, to fit a call: the platform's address or the site's, as configured.
 
     What the Host header says is the caller's to choose.
@@ -66,9 +73,8 @@ def wanted_of(call: Call, access_token: str, public_url: str, site_url: str | No
     assert call.address is not None
     bases = [] if call.address.by_host else [public_url]
     bases += [site_url] if site_url is not None else []
-    return Wanted(
-        call.method, [canonical_url(base + call.raw_path) for base in bases], access_token
-    )
+    urls = [canonical_url(base + call.raw_path) for base in bases]
+    return Wanted(call.method, urls, access_token, nonces)
 
 
 def _replayed(detail: str) -> Refused:

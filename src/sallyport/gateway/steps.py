@@ -27,6 +27,7 @@ from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
 from sallyport.scopes import decide
 from sallyport.tokens.bearer import read_credentials, require_key, wrong_scheme
+from sallyport.tokens.nonce import Nonces
 from sallyport.tokens.proof import check_proof
 from sallyport.vocab.errors import Reason, Refused
 
@@ -48,6 +49,7 @@ class Policy:
     forge_compatible: bool
     limits: CallLimits = field(default_factory=CallLimits)
     proofs: ProofMemory = field(default_factory=ProofMemory)
+    nonces: Nonces | None = None
     site_url: Callable[[Site], str] | None = None
 
 
@@ -117,7 +119,11 @@ def proof(call: Call, _facts: Facts, policy: Policy) -> None:
     assert call.site is not None
     raw, _ = read_credentials(call.header_values("authorization"))
     site_url = policy.site_url(call.site) if policy.site_url is not None else None
-    wanted = wanted_of(call, raw, policy.public_url, site_url)
+    nonces = None
+    if policy.nonces is not None:
+        nonces = policy.nonces.accepted(call.now)
+        call.nonce = nonces[0]
+    wanted = wanted_of(call, raw, policy.public_url, site_url, nonces)
     proven = check_proof(call.header_values("dpop"), wanted, call.now)
     require_key(call.token, proven.jkt)
     policy.proofs.take(proven, call.now)

@@ -9,6 +9,7 @@ from sallyport.model.directory import Site
 from sallyport.oauth.pages import Pages
 from sallyport.store.engine import Store
 from sallyport.tokens.keys import Keys
+from sallyport.tokens.nonce import Nonces
 from sallyport.tokens.policy import TokenPolicy
 
 FORGE_AUDIENCE = "api.atlassian.com"
@@ -27,3 +28,5 @@ class OAuth:
     policy: TokenPolicy = field(default_factory=TokenPolicy)
     audiences: frozenset[str] = frozenset({FORGE_AUDIENCE})
     """Accepted as `audience` besides the issuer itself."""
+    nonces: Nonces | None = None
+    """Those that DPoP proofs must hold; None: none is asked for."""

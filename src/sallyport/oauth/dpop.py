@@ -1,6 +1,6 @@
 """DPoP at the authorization server (RFC 9449): proofs are checked, and each is taken once.
 
-Nonces of the server (section 8) are not asked for; docs/reference/oauth.md says why.
+Nonces of the server (section 8) are asked for where the platform is set to.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from starlette.requests import Request
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import OAuthError
 from sallyport.store.proofs import use_proof
+from sallyport.tokens.bearer import error_of
+from sallyport.tokens.nonce import HEADER
 from sallyport.tokens.policy import INVALID_DPOP_PROOF
 from sallyport.tokens.proof import Proof, Wanted, canonical_url, check_proof
 from sallyport.vocab.errors import Reason, Refused
@@ -20,13 +22,15 @@ async def take_proof(oauth: OAuth, request: Request, access_token: str | None = 
 
     `access_token` is what the proof must be for, None where there is none yet. Raises `Refused`.
     """
+    now = oauth.store.clock.now()
     wanted = Wanted(
         request.method,
         # The address as it is configured; what the Host header says is the caller's to choose.
         (canonical_url(oauth.issuer + request.scope["path"]),),
         access_token,
+        oauth.nonces.accepted(now) if oauth.nonces is not None else None,
     )
-    proof = check_proof(request.headers.getlist("dpop"), wanted, oauth.store.clock.now())
+    proof = check_proof(request.headers.getlist("dpop"), wanted, now)
     if not await oauth.store.write(use_proof, proof.digest, proof.expires_at):
         raise Refused(
             Reason.DPOP_PROOF_REPLAYED,
@@ -39,11 +43,21 @@ async def take_proof(oauth: OAuth, request: Request, access_token: str | None = 
 async def proven_key(oauth: OAuth, request: Request) -> str | None:
     """The thumbprint of the key that a client proves to hold; None where it sends no proof.
 
-    Raises `OAuthError` with `invalid_dpop_proof` (RFC 9449 section 5).
+    Raises `OAuthError` with `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 sections 5 and 8).
     """
     if not request.headers.getlist("dpop"):
         return None
     try:
         return (await take_proof(oauth, request)).jkt
     except Refused as refused:
-        raise OAuthError(INVALID_DPOP_PROOF, refused.detail) from None
+        error = INVALID_DPOP_PROOF
+        if refused.reason is Reason.DPOP_NONCE_NEEDED:
+            error = error_of(refused.reason)
+        raise OAuthError(error, refused.detail, headers=nonce_header(oauth)) from None
+
+
+def nonce_header(oauth: OAuth) -> dict[str, str]:
+    """What answers to requests with a proof carry (RFC 9449 section 8.2)."""
+    if oauth.nonces is None:
+        return {}
+    return {HEADER: oauth.nonces.current(oauth.store.clock.now())}

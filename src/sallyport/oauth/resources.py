@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sallyport.model.access import VerifiedToken
 from sallyport.model.directory import Site
 from sallyport.oauth.deps import OAuth
-from sallyport.oauth.dpop import take_proof
+from sallyport.oauth.dpop import nonce_header, take_proof
 from sallyport.oauth.errors import NO_STORE
 from sallyport.store.directory import site_by_id
 from sallyport.store.engine import Reader
@@ -88,7 +88,11 @@ def _refusal(oauth: OAuth, refused: Refused, as_dpop: bool) -> Response:
         problem.encode(refused),
         status_code=refused.reason.status,
         media_type=problem.MEDIA_TYPE,
-        headers={**NO_STORE, "WWW-Authenticate": challenge},
+        headers={
+            **NO_STORE,
+            **(nonce_header(oauth) if as_dpop else {}),
+            "WWW-Authenticate": challenge,
+        },
     )
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
 from sallyport.oauth import client_auth
 from sallyport.oauth.deps import OAuth
-from sallyport.oauth.dpop import proven_key
+from sallyport.oauth.dpop import nonce_header, proven_key
 from sallyport.oauth.errors import (
     INVALID_REQUEST,
     NO_STORE,
@@ -192,4 +192,5 @@ def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
     }
     if redeemed.refresh_token is not None:
         body["refresh_token"] = redeemed.refresh_token
-    return JSONResponse(body, headers=NO_STORE)
+    headers = NO_STORE if jkt is None else {**NO_STORE, **nonce_header(oauth)}
+    return JSONResponse(body, headers=headers)

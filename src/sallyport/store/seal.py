@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _NONCE = 12
 KEY_BYTES = 32
@@ -27,11 +29,17 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"the master key must be {KEY_BYTES} bytes, not {len(key)}")
+        self._key = key
         self._cipher = AESGCM(key)
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
         nonce = os.urandom(_NONCE)
         return nonce + self._cipher.encrypt(nonce, plain, purpose.encode())
+
+    def derive(self, purpose: str) -> bytes:
+        """A key for one purpose, which tells nothing of the master key or of other purposes."""
+        derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode())
+        return derived.derive(self._key)
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """Raises `Unsealable`."""

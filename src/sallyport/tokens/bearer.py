@@ -71,6 +71,8 @@ def require_key(token: VerifiedToken, jkt: str) -> None:
 def error_of(reason: Reason) -> str:
     """The error code of a challenge for a token that is refused (RFC 6750 section 3.1, RFC 9449
     section 7.1)."""
+    if reason is Reason.DPOP_NONCE_NEEDED:
+        return "use_dpop_nonce"
     if reason in (Reason.DPOP_PROOF_INVALID, Reason.DPOP_PROOF_REPLAYED):
         return "invalid_dpop_proof"
     return "invalid_token"

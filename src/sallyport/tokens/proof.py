@@ -72,12 +72,14 @@ _FIX = (
 class Wanted:
     """The request that a proof must be for. `urls` are what `canonical_url` made.
 
-    `access_token` is what comes along with it, None at the token endpoint.
+    `access_token` is what comes along with it, None at the token endpoint; `nonces` are those of
+    which it must hold one, None where any will do and none too (RFC 9449 section 8).
     """
 
     method: str
     urls: Collection[str]
     access_token: str | None = None
+    nonces: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class Proof:
 def check_proof(values: Sequence[str], wanted: Wanted, now: int) -> Proof:
     """The one proof among the values of the DPoP header, checked as RFC 9449 section 4.3 lists.
 
-    Raises `Refused` with DPOP_PROOF_INVALID.
+    Raises `Refused` with DPOP_PROOF_INVALID, or, of a proof that lacks a nonce alone, with
+    DPOP_NONCE_NEEDED.
     """
     raw = _only(values)
     head, body, _signature = raw.split(".")
@@ -112,6 +115,7 @@ def check_proof(values: Sequence[str], wanted: Wanted, now: int) -> Proof:
     made_at = _require_time(claims, now)
     jti = _jti_of(claims)
     _require_signature(raw, algorithm, key)
+    _require_nonce(claims, wanted.nonces)
     jkt = thumbprint(key)
     return Proof(
         jkt=jkt,
@@ -254,6 +258,18 @@ def _require_signature(raw: str, algorithm: str, members: dict[str, str]) -> Non
         fits = False
     if not fits:
         raise _invalid("The DPoP proof's signature does not fit its jwk.")
+
+
+def _require_nonce(claims: dict[str, Any], nonces: Collection[str] | None) -> None:
+    """Looked at last: who hears that a nonce is missing knows that nothing else is."""
+    nonce = claims.get("nonce")
+    if nonces is None or (isinstance(nonce, str) and nonce in nonces):
+        return
+    raise Refused(
+        Reason.DPOP_NONCE_NEEDED,
+        "The DPoP proof has no nonce of the last minutes.",
+        fix="Make a new proof, with the value of the DPoP-Nonce header as nonce.",
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -38,6 +38,7 @@ class Reason(Enum):
     TOKEN_BOUND = ("token_bound", 401, "The access token is bound to a key")
     TOKEN_UNBOUND = ("token_unbound", 401, "The access token is bound to no key")
     DPOP_PROOF_INVALID = ("dpop_proof_invalid", 401, "The DPoP proof is not valid")
+    DPOP_NONCE_NEEDED = ("dpop_nonce_needed", 401, "The DPoP proof needs a nonce")
     DPOP_PROOF_REPLAYED = ("dpop_proof_replayed", 401, "The DPoP proof was used before")
     DPOP_PROOFS_FULL = ("dpop_proofs_full", 503, "Too many DPoP proofs are remembered")
     GRANT_REVOKED = ("grant_revoked", 401, "The consent behind this token was ended")
