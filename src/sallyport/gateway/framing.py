@@ -28,7 +28,12 @@ _VERSIONS = ("1.1", "1.0")
 
 
 class Unreadable(Exception):
-    """The bytes of a connection make no request; nothing that follows them is read."""
+    """The bytes of a connection make no request; nothing that follows them is read.
+
+    `bodiless` where the refusal answers HEAD.
+    """
+
+    bodiless = False
 
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.detail)

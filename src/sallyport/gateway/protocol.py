@@ -406,6 +406,7 @@ class CallProtocol(HttpToolsProtocol):
         if self._shut_at is not None or self.transport.is_closing():
             return
         self._shut_at = self.loop.time()
+        unreadable.bodiless = self.parser.get_method() == b"HEAD"
         if self._stage == "body" and not self._give_up(self.cycle):
             self._linger()
         elif self._is_resting:
@@ -429,5 +430,6 @@ class CallProtocol(HttpToolsProtocol):
         return not cycle.response_started
 
     def _say_farewell(self, unreadable: Unreadable) -> None:
-        self._write(framing.reply_of(unreadable.refused), keep_alive=False)
+        reply = framing.reply_of(unreadable.refused)
+        self._write(reply, keep_alive=False, bodiless=unreadable.bodiless)
         self._linger()
