@@ -374,7 +374,7 @@ def test_section_5_1_metadata_lists_the_algorithms(server: Server) -> None:
     assert told["dpop_bound_access_tokens_required"] is False
 
 
-def test_section_4_2_a_request_that_stops_on_a_page_binds_nothing(server: Server) -> None:
+def test_section_10_a_request_that_stops_on_a_page_binds_nothing(server: Server) -> None:
     """Section 10: `dpop_jkt` changes nothing of who is sent where."""
     answer = server.ask(server.request(dpop_jkt="x", redirect_uri="https://evil.test/"))
     on_page(answer)
