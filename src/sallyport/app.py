@@ -31,7 +31,7 @@ from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.limits import CallLimits, a_minute
 from sallyport.gateway.proofs import ProofMemory
-from sallyport.gateway.protocol import Door
+from sallyport.gateway.protocol import Door, Patience
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.schedule import Scheduler
 from sallyport.gateway.sources import make_sources
@@ -83,14 +83,14 @@ _log = logging.getLogger(__name__)
 class Platform:
     """A platform that is open.
 
-    `door` answers calls in front of `asgi`, None where none does. `setup_link` is None once there
-    is an operator. `trust` says what app code runs in.
+    `door` makes the protocol of connections, which answers calls in front of `asgi`. `setup_link`
+    is None once there is an operator. `trust` says what app code runs in.
     """
 
     settings: Settings
     services: Services
     asgi: ASGIApp
-    door: Door | None
+    door: Door
     admin: ASGIApp
     setup_link: str | None
     trust: Trust
@@ -204,12 +204,13 @@ async def _running(settings: Settings, store: Store, *, or_plain: bool) -> Async
     try:
         async with kept_up(services, keys, pool, settings):
             asgi = _public(services, gateway, web_triggers, facts, policy, keys, settings)
-            door = Door(gateway, pool.submit, lambda: asgi.is_lifted)
+            fast = bool(settings.fast_path)
+            door = Door(gateway, pool.submit, lambda: fast and asgi.is_lifted, _patience(settings))
             yield Platform(
                 settings=settings,
                 services=services,
                 asgi=asgi,
-                door=door if settings.fast_path else None,
+                door=door,
                 admin=_admin(store, facts, policy.limits, recorder, logs, pool),
                 setup_link=await ensure_setup_link(services),
                 trust=trust_in(driver),
@@ -313,6 +314,15 @@ def _public(
             await site(scope, receive, send)
 
     return NotSetUpGate(public, services)
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        head_s=settings.head_timeout_ms / 1000,
+        body_s=settings.body_timeout_ms / 1000,
+        idle_s=settings.idle_timeout_ms / 1000,
+        connections=settings.connections,
+    )
 
 
 def _admin(

@@ -32,14 +32,15 @@ class Settings:
     data: str = _setting("data", "Folder for the database, the code of apps and the master key.")
     database_url: str = _setting("", "sqlite:///<path>. Empty: sallyport.db in the data folder.")
     public_url: str = _setting(
-        "", "The address that callers and browsers use. Empty: http://localhost:<port>."
+        "",
+        "The address that callers and browsers use. Empty: localhost and the port.",
     )
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(8440, "The port to listen on.")
     admin_host: str = _setting("127.0.0.1", "The address of /livez, /readyz and /metrics.")
     admin_port: int = _setting(8441, "The port of /livez, /readyz and /metrics; 0 picks one.")
     fast_path: int = _setting(
-        0,
+        1,
         "1: calls are answered in the server's protocol class; 0: all requests go through the "
         "ASGI application. Answers are the same.",
     )
@@ -48,6 +49,26 @@ class Settings:
         "1: DPoP proofs must hold a nonce that this platform gave in the last minutes; 0: none is "
         "asked for.",
     )
+    tls_certificate: str = _setting(
+        "",
+        "File of the certificate and its chain, in PEM: speak TLS on the public port. Empty: "
+        "speak plain HTTP, for a proxy in front or for this host alone.",
+    )
+    tls_key: str = _setting("", "File of the certificate's private key, in PEM.")
+    head_timeout_ms: int = _setting(
+        10_000, "How long the head of a request may take to arrive, in milliseconds."
+    )
+    body_timeout_ms: int = _setting(
+        60_000,
+        "How long the body of a call may take to arrive, and how long a client may leave an answer "
+        "unread, in milliseconds.",
+    )
+    idle_timeout_ms: int = _setting(
+        75_000,
+        "How long a connection is kept open without a request, in milliseconds. Longer than the "
+        "same of a proxy in front, so that it is the proxy that closes.",
+    )
+    connections: int = _setting(10_000, "The most connections on the public port.")
     compat: str = _setting(
         "", "forge: answer a scope mismatch as the vendor does (401 and its message)."
     )
@@ -138,7 +159,8 @@ class Settings:
     @property
     def address(self) -> str:
         """The public URL without a trailing slash."""
-        return self.public_url.rstrip("/") or f"http://localhost:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://localhost:{self.port}"
 
     @property
     def database(self) -> str:
@@ -199,12 +221,18 @@ def _check(settings: Settings) -> None:
         raise BadSetting(
             f"SALLYPORT_LOG_LEVEL takes debug, info, warning or error, not {settings.log_level!r}."
         )
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise BadSetting("SALLYPORT_TLS_CERTIFICATE and SALLYPORT_TLS_KEY are set together.")
     if settings.fast_path not in (0, 1):
         raise BadSetting(f"SALLYPORT_FAST_PATH takes 0 or 1, not {settings.fast_path}.")
     if settings.dpop_nonces not in (0, 1):
         raise BadSetting(f"SALLYPORT_DPOP_NONCES takes 0 or 1, not {settings.dpop_nonces}.")
     for name, least in (
         ("port", 0),
+        ("head_timeout_ms", 1),
+        ("body_timeout_ms", 1),
+        ("idle_timeout_ms", 1),
+        ("connections", 1),
         ("admin_port", 0),
         ("workers_per_installation", 1),
         ("warm_node_workers", 0),

@@ -63,9 +63,14 @@ async def serving(
 
     Later signals change nothing: what is open must be closed in order, however often they come.
     """
-    door = platform.door
+    settings = platform.settings
     servers = [
-        _server(platform.asgi, "httptools" if door is None else door.protocol),
+        _server(
+            platform.asgi,
+            platform.door.protocol,
+            ssl_certfile=settings.tls_certificate or None,
+            ssl_keyfile=settings.tls_key or None,
+        ),
         _server(platform.admin, "httptools"),
     ]
     tasks = [
@@ -89,17 +94,24 @@ async def serving(
         await asyncio.gather(*tasks)
 
 
-def _server(app: ASGIApp, protocol: Any) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=protocol,
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+def _server(app: ASGIApp, protocol: Any, **tls: Any) -> _Server:
+    config = uvicorn.Config(
+        app,
+        **tls,
+        http=protocol,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
+    try:
+        config.load()
+    except OSError as error:
+        raise Failed(
+            f"The TLS certificate and its key cannot be used: {error.strerror or error}.",
+            fix="Name PEM files that this user can read with --tls-certificate and --tls-key.",
+        ) from None
+    return _Server(config)

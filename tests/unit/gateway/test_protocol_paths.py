@@ -1,4 +1,10 @@
-"""Calls are decided, answered and recorded alike, whichever way they go through the server."""
+"""Calls are decided, answered and recorded alike, whichever way they go through the server.
+
+Planted bugs that these tests were seen to fail on: a query that is split at its last question mark;
+a body's first part alone handed to the function; another refusal on the fast path; a fast path that
+keeps every connection; a path that is decoded before it is decided on; a body after HEAD. With
+`SALLYPORT_CASES=10000` they try as many requests.
+"""
 
 from __future__ import annotations
 
