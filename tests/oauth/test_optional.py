@@ -1,8 +1,8 @@
 """Optional scopes: an account leaves them out, and nothing afterwards states or gives more.
 
-Planted bugs that these tests were seen to fail on: what was left out still in the code; a scope that
-is not optional left out; a scope that was left out kept in the grant; a remembered consent that
-gives what was left out.
+Planted bugs that these tests were seen to fail on: what was left out still in the code; a scope
+that is not optional left out; a scope that was left out kept in the grant; a remembered consent
+that gives what was left out.
 """
 
 from __future__ import annotations
