@@ -113,7 +113,8 @@ def refused_call(installed: Terminal, site_admin: Terminal, site: str) -> str:
 def test_why_a_call_was_refused(refused_call: str, site_admin: Terminal, site: str) -> None:
     lines = site_admin.out("why", refused_call).splitlines()
     assert lines[0] == (
-        "✓ path  ✓ site  ✓ route  ✗ token  · switch  · grant  · scopes  · limits  · function"
+        "✓ path  ✓ site  ✓ route  ✗ token  · switch  · grant  · scopes  · limits"
+        "  · idempotency  · function"
     )
     assert lines[2].startswith("GET /svc/jira/")
     rows = dict(re.findall(r"^(\w+)  +(.+)$", "\n".join(lines[3:]), re.MULTILINE))

@@ -95,7 +95,8 @@ def test_why_a_call_was_allowed(demo: Demo) -> None:
     )
     lines = demo.people["member"].out("why", found["decision_id"]).splitlines()
     assert lines[0] == (
-        "✓ path  ✓ site  ✓ route  ✓ token  ✓ switch  ✓ grant  ✓ scopes  ✓ limits  ✓ function"
+        "✓ path  ✓ site  ✓ route  ✓ token  ✓ switch  ✓ grant  ✓ scopes  ✓ limits"
+        "  ✓ idempotency  ✓ function"
     )
     assert lines[3].split("  ")[0] == "Allowed"
     assert "answered 200" in lines[3]

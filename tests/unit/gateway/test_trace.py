@@ -41,7 +41,6 @@ def test_what_is_a_parent(text: str, sampled: bool) -> None:
         GOOD.upper(),
         GOOD + "-more",
         GOOD + "\n",
-        " " + GOOD,
         f"ff-{TRACE}-{SPAN}-01",
         f"00-{'0' * 32}-{SPAN}-01",
         f"00-{TRACE}-{'0' * 16}-01",
@@ -57,6 +56,12 @@ def test_what_is_none(text: str) -> None:
     assert made.parent is None
     assert made.trace_id != TRACE
     assert len(made.trace_id) == 32
+
+
+def test_spaces_around_a_header_are_no_part_of_it() -> None:
+    """RFC 9110 section 5.5: who reads the field takes them off, not who reads the value."""
+    assert read_traceparent(" " + GOOD) is None
+    assert call(f" {GOOD} ").trace_id == TRACE
 
 
 def test_two_parents_are_none() -> None:
