@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,14 @@ from sallyport.store.facts import InstallationFacts, installation_facts, variabl
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A deployed version made ready for calls."""
+    """A deployed version made ready for calls; all of its installations hold the same one."""
 
+    text: str
+    manifest: Manifest
     table: RouteTable
     functions: dict[str, Function]
+    handlers: tuple[str, ...]
+    permissions: Permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,10 @@ def _ready(
     variables: tuple[tuple[str, str], ...],
     bundles: Path,
 ) -> Installed:
-    manifest = manifest_of(version.manifest)
     compiled = _compile(version.manifest)
+    manifest = compiled.manifest
+    # Each row brings a copy of the text; one is enough.
+    version = replace(version, manifest=compiled.text)
     return Installed(
         app=facts.app,
         environment=facts.environment,
@@ -140,11 +146,11 @@ def _ready(
             site_id=installation.site_id,
             environment_id=installation.environment_id,
             bundle_dir=bundle_path(bundles, version.bundle),
-            functions=tuple(sorted({each.handler for each in manifest.functions})),
+            functions=compiled.handlers,
             variables=variables,
             memory_mb=manifest.runtime.memory_mb,
             runtime=manifest.runtime.name,
-            permissions=Permissions(manifest.permissions_scopes, manifest.external_fetch_backend),
+            permissions=compiled.permissions,
         ),
         context=installation_context(facts.app, facts.environment, installation, version, manifest),
     )
@@ -161,8 +167,12 @@ def _compile(text: str) -> Compiled:
     """One compiled table serves every installation of a version."""
     manifest = manifest_of(text)
     return Compiled(
+        text=text,
+        manifest=manifest,
         table=compile_routes(manifest.routes),
         functions={each.key: each for each in manifest.functions},
+        handlers=tuple(sorted({each.handler for each in manifest.functions})),
+        permissions=Permissions(manifest.permissions_scopes, manifest.external_fetch_backend),
     )
 
 
