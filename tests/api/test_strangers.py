@@ -23,6 +23,14 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("put", "/apps/{app_id}/environments/{environment}/variables/{key}"): {"value": "x"},
     ("post", "/installations/{installation_id}/web-triggers"): {"key": "hook"},
+    ("put", "/admin/sites/{site}/approvals"): {"required": True},
+    ("put", "/admin/sites/{site}/approvals/{approval_id}"): {"approved": [], "reason": "x"},
+    ("post", "/admin/sites/{site}/integrations/{client_id}/take-back"): {
+        "app_id": "00000000-0000-4000-8000-000000000000",
+        "environment": "development",
+        "scopes": ["read:employee:custom"],
+        "reason": "x",
+    },
     ("post", "/admin/sites/{site}/service-accounts"): {
         "name": "Robot",
         "app_id": "00000000-0000-4000-8000-000000000000",
@@ -72,6 +80,7 @@ class World:
             "client_id": "00000000-0000-4000-8000-000000000000",
             "trigger_id": "00000000-0000-4000-8000-000000000000",
             "grant_id": "00000000-0000-4000-8000-000000000000",
+            "approval_id": "00000000-0000-4000-8000-000000000000",
         }
         paths = _ok(developer.get("/openapi.json"))["paths"]
         self.endpoints = [

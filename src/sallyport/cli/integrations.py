@@ -19,6 +19,7 @@ from sallyport.cli.options import (
 )
 from sallyport.cli.terminal import done, json_text, listing, note, pairs, say
 from sallyport.model.access import product_scope
+from sallyport.model.approval import ScopeState
 
 _scope_option = click.option(
     "--scope",
@@ -41,6 +42,10 @@ _optional_scope_option = click.option(
     metavar="SCOPE",
     multiple=True,
     help="One of these scopes that people may leave out when they allow it.",
+)
+
+_note_option = click.option(
+    "--note", "words", default="", help="Words for the site's admins, where they approve links."
 )
 
 
@@ -95,6 +100,7 @@ def list_integrations(as_json: bool) -> None:
 @_scope_option
 @_product_scope_option
 @_optional_scope_option
+@_note_option
 @app_option
 @json_option
 def create(
@@ -108,6 +114,7 @@ def create(
     scopes: tuple[str, ...],
     product_scopes: tuple[str, ...],
     optional_scopes: tuple[str, ...],
+    words: str,
     app: str | None,
     as_json: bool,
 ) -> None:
@@ -118,7 +125,10 @@ def create(
     """
     app = app_id(app)
     with signed_in() as api:
-        link = _link(api, site, app, environment, scopes, product_scopes, optional_scopes)
+        link = {
+            **_link(api, site, app, environment, scopes, product_scopes, optional_scopes),
+            "note": words,
+        }
         made = api.post(
             "integrations",
             json={
@@ -135,6 +145,7 @@ def create(
         return
     done(f"Created the integration {made['name']}")
     _show(made)
+    _tell_what_waits(made)
     if made.get("client_secret"):
         note("Keep the client secret now: it is not shown again.")
 
@@ -197,6 +208,7 @@ def change(
 @_scope_option
 @_product_scope_option
 @_optional_scope_option
+@_note_option
 @app_option
 @json_option
 def link(
@@ -206,18 +218,23 @@ def link(
     scopes: tuple[str, ...],
     product_scopes: tuple[str, ...],
     optional_scopes: tuple[str, ...],
+    words: str,
     app: str | None,
     as_json: bool,
 ) -> None:
     """Link an integration to an app, or set the scopes of the link."""
     app = app_id(app)
     with signed_in() as api:
-        wanted = _link(api, site, app, environment, scopes, product_scopes, optional_scopes)
+        wanted = {
+            **_link(api, site, app, environment, scopes, product_scopes, optional_scopes),
+            "note": words,
+        }
         found = api.put("integrations", client_id, "links", json=wanted)
     if as_json:
         click.echo(json_text(found))
         return
     done(f"Linked {client_id} to {environment} on {site}")
+    _tell_what_waits(found)
 
 
 @integrations.command("unlink")
@@ -322,7 +339,27 @@ def _show(integration: dict[str, Any]) -> None:
             ("Linked to", f"{link['app_id']} ({link['environment']}) on {link['host']}"),
             ("Scopes", [*link["scopes"], *link["product_scopes"]]),
             ("Optional", link["optional_scopes"] or "none of them"),
+        ]
+        if link["approvals"]:
+            rows.append(("Approval", [_standing(each) for each in link["approvals"]]))
+        rows += [
             ("Base URLs", link["base_urls"]),
             ("Authorization URL", link["authorization_url"]),
         ]
     pairs(rows)
+
+
+def _standing(approval: dict[str, Any]) -> str:
+    """One scope as the site's admins left it: `read:x:custom refused: no need for it`."""
+    state = str(approval["state"]).replace("_", " ")
+    words = f": {approval['reason']}" if approval["reason"] else ""
+    return f"{approval['scope']} {state}{words}"
+
+
+def _tell_what_waits(integration: dict[str, Any]) -> None:
+    for link in integration["links"]:
+        waiting = [
+            each["scope"] for each in link["approvals"] if each["state"] == ScopeState.AWAITED
+        ]
+        if waiting:
+            note(f"On {link['host']} an admin has to approve: {', '.join(waiting)}.")

@@ -80,6 +80,11 @@ SECTIONS = (
             Entry("sites", "sallyport.cli.sites:sites", "Your sites."),
             Entry("admin", "sallyport.cli.admin:admin", "A site's apps, switches and records."),
             Entry(
+                "approvals",
+                "sallyport.cli.approvals:approvals",
+                "What integrations may use on a site.",
+            ),
+            Entry(
                 "operator",
                 "sallyport.cli.operator:operator",
                 "Organizations, sites, accounts: provision a platform.",

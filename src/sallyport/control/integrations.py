@@ -17,12 +17,12 @@ from sallyport.control.links import (
     link_views,
     require_room,
 )
-from sallyport.control.names import clean_name
+from sallyport.control.names import clean_name, clean_words
 from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
 from sallyport.model.access import ClientKind, Integration
 from sallyport.model.directory import Account, Actor
-from sallyport.store import accounts, client_secrets, environments, integrations
+from sallyport.store import accounts, client_secrets, environments, integrations, links
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.locks import hold_integration
 from sallyport.vocab import ids
@@ -75,6 +75,7 @@ async def create_integration(
     tokens that are bound to a key, and no bearer tokens (RFC 9449).
     """
     cleaned = clean_name(name, "integration's name")
+    note = clean_words(wanted.note, "note")
     callbacks = check_callbacks(redirect_uris)
     if public and forge_compatible:
         raise Refused(
@@ -106,6 +107,7 @@ async def create_integration(
             None if secret is None else ids.digest(secret),
             kind=kind,
             forge_compatible=forge_compatible,
+            note=note,
             require_dpop=require_dpop,
         )
         return await _view(services, tx, made)
@@ -187,15 +189,18 @@ async def link_integration(
 ) -> IntegrationView:
     """Link to another app or site, or change a link's scopes; by its maker. Raises `Refused`.
 
-    Consents that were given keep what they were given for; wider scopes need consent anew.
+    Consents that were given keep what they were given for; wider scopes need consent anew. Where
+    the site requires approval, scopes that the link does not hold yet wait for its admins.
     """
+    note = clean_words(wanted.note, "note")
 
     async def work(tx: Tx) -> IntegrationView:
         await _own(tx, actor, client_id)
         link = await check_link(tx, actor, wanted)
         await hold_integration(tx, client_id)
         require_room(await _own(tx, actor, client_id), link)
-        return await _view(services, tx, await integrations.set_link(tx, actor, client_id, link))
+        linked = await integrations.set_link(tx, actor, client_id, link, note)
+        return await _view(services, tx, linked)
 
     return await services.store.write(work)
 
@@ -211,9 +216,7 @@ async def unlink_integration(
         views = await _view(services, tx, found, sites)
         for each in views.links:
             if site.lower() in (each.site.id, each.site.host) and each.environment == named:
-                await integrations.remove_link(
-                    tx, actor, client_id, each.site.id, each.environment.id
-                )
+                await links.remove_link(tx, actor, client_id, each.site.id, each.environment.id)
                 return
         raise Refused(
             Reason.NOT_FOUND,

@@ -12,9 +12,10 @@ from sallyport.control.callbacks import authorization_url
 from sallyport.control.places import site_of_member
 from sallyport.control.services import Services
 from sallyport.model.access import Integration, IntegrationLink, product_scope
+from sallyport.model.approval import ScopeStanding, ScopeState, standings
 from sallyport.model.directory import Actor, Site
 from sallyport.model.registry import App, Environment
-from sallyport.store import apps, directory, environments, installed
+from sallyport.store import approvals, apps, directory, environments, installed
 from sallyport.store.engine import Reader
 from sallyport.vocab.errors import Reason, Refused
 
@@ -25,7 +26,8 @@ MOST_LINKS = 50
 class LinkRequest:
     """A link as asked for. `site` is a cloud id or a host, `environment` a key.
 
-    `optional_scopes` are those of the others that an account may leave out when it consents.
+    `optional_scopes` are those of the others that an account may leave out when it consents. `note`
+    is for the site's admins, where they have to approve.
     """
 
     site: str
@@ -34,11 +36,15 @@ class LinkRequest:
     scopes: tuple[str, ...]
     product_scopes: tuple[str, ...]
     optional_scopes: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """A link with all that its user needs: where to send people, and what to call then."""
+    """A link with all that its user needs: where to send people, and what to call then.
+
+    `standings` tells of scopes that admins of the site were asked for, or took back.
+    """
 
     link: IntegrationLink
     site: Site
@@ -46,6 +52,7 @@ class LinkView:
     environment: Environment
     authorization_url: str
     base_urls: tuple[str, ...]
+    standings: tuple[ScopeStanding, ...]
 
 
 async def check_link(reader: Reader, actor: Actor, wanted: LinkRequest) -> IntegrationLink:
@@ -104,6 +111,11 @@ async def link_views(
         if site is None or app is None or environment is None:
             continue
         products = await _products(reader, site, environment)
+        history = await approvals.approvals_of_link(
+            reader, integration.client_id, site.id, environment.id
+        )
+        states = standings(link, history)
+        awaited = {each.scope for each in states if each.state is ScopeState.AWAITED}
         views.append(
             LinkView(
                 link=link,
@@ -114,7 +126,7 @@ async def link_views(
                     services.public_url,
                     integration.client_id,
                     integration.redirect_uris[0],
-                    link.scopes | link.product_scopes,
+                    link.scopes | link.product_scopes | awaited,
                     environment.namespace,
                     pkce=not integration.forge_compatible,
                 ),
@@ -123,6 +135,7 @@ async def link_views(
                     for product in products
                     for url in services.base_urls(site, product, app.id, environment.id)
                 ),
+                standings=states,
             )
         )
     return tuple(views)

@@ -9,6 +9,7 @@ from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.urls import read_url
 
 NAME_LIMIT = 100
+WORDS_LIMIT = 500
 EMAIL_LIMIT = 254
 
 _JOINERS = "\u200c\u200d"
@@ -41,6 +42,16 @@ def clean_name(text: str, what: str, *, limit: int = NAME_LIMIT) -> str:
             f"Give a shorter {what}.",
         )
     return name
+
+
+def clean_words(text: str, what: str, *, needed: bool = False) -> str:
+    """Words of one person to another, on one line: `clean_name` of up to 500 characters.
+
+    Empty where they may be left out. Raises `Refused`.
+    """
+    if not needed and not text.strip():
+        return ""
+    return clean_name(text, what, limit=WORDS_LIMIT)
 
 
 def clean_email(text: str) -> str:

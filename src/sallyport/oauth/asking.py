@@ -14,12 +14,14 @@ from sallyport.model.access import OFFLINE_ACCESS, ClientKind, Integration
 from sallyport.model.redirects import is_registered
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import (
+    ACCESS_DENIED,
     INVALID_REQUEST,
     INVALID_SCOPE,
     UNSUPPORTED_RESPONSE_TYPE,
 )
 from sallyport.oauth.parameters import Parameters
 from sallyport.scopes.grammar import is_custom, split_namespaced
+from sallyport.store.approvals import awaited_scopes
 from sallyport.store.consent import Offered, offered_environment
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.tokens.policy import is_challenge
@@ -234,10 +236,11 @@ async def one_app(oauth: OAuth, asking: Asking) -> None:
         raise Stop(INVALID_REQUEST, "The app environment that sns names was deleted.")
 
 
-async def scopes_of_the_links(_oauth: OAuth, asking: Asking) -> None:
+async def scopes_of_the_links(oauth: OAuth, asking: Asking) -> None:
     """Every scope is one that the integration was given for this app; one at least is custom.
 
     Contract section (f.2): a request without custom scopes asks for nothing that could be shown.
+    Scopes that wait for an admin of a site are told apart from those that nobody asked for.
     """
     scopes = frozenset(split_namespaced(each)[1] for each in _scopes(asking))
     if not any(is_custom(each) for each in scopes):
@@ -254,12 +257,28 @@ async def scopes_of_the_links(_oauth: OAuth, asking: Asking) -> None:
             allowed |= link.scopes | link.product_scopes
     unknown = sorted(scopes - allowed)
     if unknown:
+        awaited = await oauth.store.read(awaited_scopes, asking.client.client_id, environment_id)
+        if scopes <= allowed | frozenset().union(*awaited.values()):
+            raise awaiting(asking, unknown)
         raise Stop(
             INVALID_SCOPE,
             f"The integration is not allowed to ask for: {', '.join(unknown)}.",
             fix="Add them to the integration in the developer console.",
         )
     asking.scopes = scopes
+
+
+def awaiting(asking: Asking, scopes: list[str]) -> Stop:
+    """Why nobody can allow these yet: an admin of the site has not answered.
+
+    A person reads it on a page; where the client asked for none, it goes to the client's address.
+    """
+    return Stop(
+        ACCESS_DENIED,
+        f"{asking.client.name} waits for an admin of the site to approve: {', '.join(scopes)}.",
+        title=None if "none" in asking.prompts() else "An admin's approval is awaited",
+        fix="Ask an admin of the site to answer the request under Approvals, then start again.",
+    )
 
 
 Step = Callable[[OAuth, Asking], Awaitable[None]]

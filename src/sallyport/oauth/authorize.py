@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from sallyport.model.access import OFFLINE_ACCESS
 from sallyport.model.consent import AuthorizeProblem
 from sallyport.model.directory import Account, Actor
-from sallyport.oauth.asking import KNOWN, Asking, Stop, check
+from sallyport.oauth.asking import KNOWN, Asking, Stop, awaiting, check
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import ACCESS_DENIED, NO_STORE, plain
 from sallyport.oauth.parameters import Malformed, Parameters, read_query
@@ -20,6 +21,7 @@ from sallyport.oauth.question import (
     sites_that_cover,
 )
 from sallyport.store.accounts import account_by_id
+from sallyport.store.approvals import awaited_scopes
 from sallyport.store.consent import (
     Consent,
     ConsentSite,
@@ -180,6 +182,9 @@ async def _sites(oauth: OAuth, asking: Asking, account: Account) -> list[Consent
     if covering:
         return covering
     if mine:
+        waiting = await _awaited(oauth, asking, mine)
+        if waiting:
+            raise awaiting(asking, waiting)
         raise Stop(
             ACCESS_DENIED,
             "The integration may not ask for all of these scopes on any of your sites.",
@@ -193,6 +198,17 @@ async def _sites(oauth: OAuth, asking: Asking, account: Account) -> list[Consent
         title="None of your sites",
         fix="Sign in with another account, or ask an admin of the site to add you.",
     )
+
+
+async def _awaited(oauth: OAuth, asking: Asking, mine: list[ConsentSite]) -> list[str]:
+    """What of the request an admin has still to approve on one of the account's sites."""
+    environment_id = asking.asked.environment.id
+    here = await oauth.store.read(awaited_scopes, asking.client.client_id, environment_id)
+    for each in mine:
+        missing = asking.scopes - {OFFLINE_ACCESS} - each.link.scopes - each.link.product_scopes
+        if missing <= here.get(each.site.id, frozenset()):
+            return sorted(missing)
+    return []
 
 
 async def _stopped(oauth: OAuth, request: Request, asking: Asking, stop: Stop) -> Response:

@@ -6,16 +6,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from sallyport.model.access import ClientKind, Integration, IntegrationLink
 from sallyport.model.directory import Actor
 from sallyport.store import schema
+from sallyport.store.approvals import withdraw
 from sallyport.store.changes import Kind
 from sallyport.store.client_secrets import end_secrets, store_secret
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.grants import end_grants
-from sallyport.store.lists import read_names, write_names
+from sallyport.store.links import admit_link, links_of, write_link
+from sallyport.store.links import remove_link as remove_link
 from sallyport.store.locks import hold_integration, no_such_integration
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
@@ -71,8 +73,13 @@ async def create_integration(
     kind: ClientKind = ClientKind.CONFIDENTIAL,
     forge_compatible: bool = False,
     require_dpop: bool = False,
+    note: str = "",
 ) -> Integration:
-    """A new integration with its first link, and its first secret unless it is a public client."""
+    """A new integration with its first link, and its first secret unless it is a public client.
+
+    Where the site requires approval the link waits, with `note` for its admins; that of a service
+    account does not, since an admin of the site makes it.
+    """
     client_id = new_id()
     await tx.run(
         insert(schema.integration).values(
@@ -89,8 +96,10 @@ async def create_integration(
     )
     if secret_digest is not None:
         await store_secret(tx, client_id, secret_digest, tx.now)
-    await _write_link(tx, client_id, link)
-    tx.changed(Kind.INTEGRATION, client_id)
+    if kind is ClientKind.SERVICE:
+        await write_link(tx, client_id, link)
+    else:
+        await admit_link(tx, actor, client_id, link, note)
     tx.audit(
         Event.INTEGRATION_CREATED,
         actor,
@@ -146,14 +155,16 @@ async def change_integration(
     return after
 
 
-async def set_link(tx: Tx, actor: Actor, client_id: str, link: IntegrationLink) -> Integration:
+async def set_link(
+    tx: Tx, actor: Actor, client_id: str, link: IntegrationLink, note: str = ""
+) -> Integration:
     """Link an integration to an app environment on a site, or change the link's scopes.
 
-    Raises `Refused` NOT_FOUND.
+    Where the site requires approval, what the link does not hold yet waits for its admins. Raises
+    `Refused` NOT_FOUND.
     """
     await _required(tx, client_id)
-    await _write_link(tx, client_id, link)
-    tx.changed(Kind.INTEGRATION, client_id)
+    await admit_link(tx, actor, client_id, link, note)
     tx.audit(
         Event.INTEGRATION_CHANGED,
         actor,
@@ -167,30 +178,6 @@ async def set_link(tx: Tx, actor: Actor, client_id: str, link: IntegrationLink) 
     return await _required(tx, client_id)
 
 
-async def remove_link(
-    tx: Tx, actor: Actor, client_id: str, site_id: str, environment_id: str
-) -> bool:
-    """Unlink: calls there are refused from now on. False where there is no such link."""
-    removed = await tx.run(
-        delete(schema.integration_link).where(
-            _link.client_id == client_id,
-            _link.site_id == site_id,
-            _link.environment_id == environment_id,
-        )
-    )
-    if removed.rowcount == 0:
-        return False
-    tx.changed(Kind.INTEGRATION, client_id)
-    tx.audit(
-        Event.INTEGRATION_CHANGED,
-        actor,
-        site_id=site_id,
-        subject=client_id,
-        unlinked_environment_id=environment_id,
-    )
-    return True
-
-
 async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
     """End an integration with every consent and token of it. False where it had ended."""
     integration = await integration_by_client_id(tx, client_id)
@@ -202,6 +189,7 @@ async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
     if integration is None or ended.rowcount == 0:
         return False
     await end_secrets(tx, client_id)
+    await withdraw(tx, actor, client_id)
     await end_grants(tx, actor, schema.grant.c.client_id == client_id)
     tx.changed(Kind.INTEGRATION, client_id)
     for site_id in _linked_sites(integration):
@@ -220,27 +208,6 @@ def _linked_sites(integration: Integration) -> list[str | None]:
     return [*sorted({link.site_id for link in integration.links})] or [None]
 
 
-async def _write_link(tx: Tx, client_id: str, link: IntegrationLink) -> None:
-    await tx.run(
-        delete(schema.integration_link).where(
-            _link.client_id == client_id,
-            _link.site_id == link.site_id,
-            _link.environment_id == link.environment_id,
-        )
-    )
-    await tx.run(
-        insert(schema.integration_link).values(
-            client_id=client_id,
-            site_id=link.site_id,
-            environment_id=link.environment_id,
-            scopes=write_names(link.scopes),
-            product_scopes=write_names(link.product_scopes),
-            optional_scopes=write_names(link.optional),
-            created_at=tx.now,
-        )
-    )
-
-
 async def _required(tx: Tx, client_id: str) -> Integration:
     await hold_integration(tx, client_id)
     found = await integration_by_client_id(tx, client_id)
@@ -250,31 +217,14 @@ async def _required(tx: Tx, client_id: str) -> Integration:
 
 
 async def _with_links(reader: Reader, rows: Sequence[Row[Any]]) -> list[Integration]:
-    links: dict[str, list[IntegrationLink]] = {row.client_id: [] for row in rows}
-    found = await reader.all(
-        select(schema.integration_link, schema.environment.c.app_id)
-        .join(schema.environment, schema.environment.c.id == _link.environment_id)
-        .where(_link.client_id.in_(links))
-        .order_by(_link.created_at, _link.site_id, _link.environment_id)
-    )
-    for link in found:
-        links[link.client_id].append(
-            IntegrationLink(
-                link.site_id,
-                link.app_id,
-                link.environment_id,
-                read_names(link.scopes),
-                read_names(link.product_scopes),
-                read_names(link.optional_scopes),
-            )
-        )
+    links = await links_of(reader, [row.client_id for row in rows])
     return [
         Integration(
             row.client_id,
             row.name,
             row.owner_id,
             tuple(json.loads(row.redirect_uris)),
-            tuple(links[row.client_id]),
+            links[row.client_id],
             row.created_at,
             row.revoked_at,
             ClientKind(row.kind),

@@ -10,6 +10,7 @@ from sallyport.control.services import Services
 from sallyport.vocab import problem
 from sallyport.web.api import (
     admin,
+    approvals,
     apps,
     decisions,
     deployments,
@@ -43,6 +44,7 @@ ROUTERS = (
     installations.router,
     triggers.router,
     admin.router,
+    approvals.router,
     integrations.router,
     service_accounts.router,
     grants.router,

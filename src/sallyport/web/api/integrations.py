@@ -22,6 +22,7 @@ class Link(Body):
     """`site` is a cloud id or a host, `environment` a key.
 
     `optional_scopes` are those of the other two that an account may leave out when it consents.
+    `note` is for the site's admins, where they approve links.
     """
 
     site: str
@@ -30,6 +31,7 @@ class Link(Body):
     scopes: list[str] = Field(max_length=MOST_SCOPES)
     product_scopes: list[str] = Field(default_factory=list, max_length=MOST_SCOPES)
     optional_scopes: list[str] = Field(default_factory=list, max_length=2 * MOST_SCOPES)
+    note: str = ""
 
     def request(self) -> LinkRequest:
         return LinkRequest(
@@ -39,6 +41,7 @@ class Link(Body):
             tuple(self.scopes),
             tuple(self.product_scopes),
             tuple(self.optional_scopes),
+            self.note,
         )
 
 
@@ -184,6 +187,15 @@ def _link(view: LinkView) -> dict[str, Any]:
         "scopes": sorted(view.link.scopes),
         "product_scopes": sorted(view.link.product_scopes),
         "optional_scopes": sorted(view.link.optional),
+        "approvals": [
+            {
+                "scope": each.scope,
+                "state": each.state.value,
+                "reason": each.reason,
+                "at": iso(each.at),
+            }
+            for each in view.standings
+        ],
         "authorization_url": view.authorization_url,
         "base_urls": list(view.base_urls),
     }
