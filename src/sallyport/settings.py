@@ -157,6 +157,11 @@ class Settings:
         return Path(self.data)
 
     @property
+    def bundles(self) -> Path:
+        """Where the code of apps lies; absolute, as workers run in folders of their own."""
+        return (self.folder / "bundles").resolve()
+
+    @property
     def address(self) -> str:
         """The public URL without a trailing slash."""
         scheme = "https" if self.tls_certificate else "http"

@@ -125,7 +125,9 @@ class Pool:
         await self._end(crews, "its installation was stopped")
 
     async def close(self) -> None:
-        """Let running calls finish, for a while, then end every process."""
+        """Let running calls finish, for a while, then end every process; once."""
+        if self._closed:
+            return
         self._closed = True
         self._current.clear()
         self._ticker.cancel()

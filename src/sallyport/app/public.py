@@ -1,0 +1,170 @@
+"""The way in: what is on the public port. Calls go to the gateway, the rest to pages and APIs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sallyport.control.services import Services
+from sallyport.gateway.endpoint import Gateway
+from sallyport.gateway.facts import Facts
+from sallyport.gateway.idempotency import Idempotency
+from sallyport.gateway.limits import CallLimits, a_minute
+from sallyport.gateway.proofs import ProofMemory
+from sallyport.gateway.protocol import Door, Patience
+from sallyport.gateway.record import Recorder
+from sallyport.gateway.sources import make_sources
+from sallyport.gateway.steps import Policy, TokenVerifier
+from sallyport.gateway.tenant import tenant_route
+from sallyport.gateway.webtrigger import WebTriggers
+from sallyport.model.access import VerifiedToken
+from sallyport.oauth import OAuth, build_routes
+from sallyport.observe import metrics
+from sallyport.runtime.call import Invocation, Outcome, Target
+from sallyport.settings import Settings
+from sallyport.store.engine import Store
+from sallyport.tokens.access import TokenCache
+from sallyport.tokens.keys import Keys
+from sallyport.tokens.nonce import PURPOSE, Nonces
+from sallyport.web.api.app import build_api
+from sallyport.web.consent import ConsentPages
+from sallyport.web.errors import exception_handlers
+from sallyport.web.gate import NotSetUpGate
+from sallyport.web.pages import build_pages
+
+
+class Runs(Protocol):
+    """What runs the functions of apps."""
+
+    async def invoke(self, target: Target, call: Invocation) -> Outcome: ...
+
+    def submit(self, target: Target, call: Invocation, done: Callable[[Outcome], None]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """`door` makes the protocol of connections, which answers calls in front of `asgi`."""
+
+    asgi: ASGIApp
+    door: Door
+    facts: Facts
+    policy: Policy
+    recorder: Recorder
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        limits = self.policy.limits
+        metrics.FACTS.set(len(self.facts))
+        metrics.FACT_LOADS.set(self.facts.loads)
+        metrics.RATE_BUCKETS.labels("accepted").set(len(limits.accepted_buckets))
+        metrics.RATE_BUCKETS.labels("refused").set(len(limits.refused_buckets))
+        metrics.RECORDS_DROPPED.labels("calls").set(self.recorder.dropped)
+        metrics.RECORDS_DROPPED.labels("usage").set(self.recorder.uncounted)
+
+
+@asynccontextmanager
+async def open_way_in(
+    settings: Settings, services: Services, keys: Keys, runs: Runs, owner: str
+) -> AsyncIterator[WayIn]:
+    """The way in for as long as the block; then every record is written.
+
+    `owner` is what this process calls itself where it claims idempotency keys.
+    """
+    store = services.store
+    facts = Facts(store)
+    policy = _policy(settings, services, keys)
+    recorder = Recorder(store)
+    idempotency = Idempotency(
+        store,
+        owner,
+        waits_ms=settings.queue_ms,
+        most_keys=settings.idempotency_keys,
+        most_bytes=settings.idempotency_mb * 1024 * 1024,
+    )
+    gateway = Gateway(facts, policy, runs.invoke, idempotency, recorder, store.clock)
+    web_triggers = WebTriggers(
+        store,
+        facts,
+        policy,
+        runs.invoke,
+        recorder,
+        calls_per_minute=settings.web_trigger_calls_per_minute,
+    )
+    oauth = OAuth(
+        store,
+        keys,
+        settings.address,
+        ConsentPages(services),
+        services.site_url,
+        nonces=policy.nonces,
+    )
+    site = Starlette(
+        routes=[
+            tenant_route(facts, policy.sources),
+            *build_routes(oauth),
+            Mount("/api/v1", build_api(services)),
+            *build_pages(services),
+        ],
+        exception_handlers=exception_handlers(),
+    )
+
+    async def public(scope: Scope, receive: Receive, send: Send) -> None:
+        if gateway.handles(scope):
+            await gateway(scope, receive, send)
+        elif web_triggers.handles(scope):
+            await web_triggers(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    asgi = NotSetUpGate(public, services)
+    is_fast = bool(settings.fast_path)
+    door = Door(gateway, runs.submit, lambda: is_fast and asgi.is_lifted, _patience(settings))
+    recorder.start()
+    try:
+        yield WayIn(asgi, door, facts, policy, recorder)
+    finally:
+        await recorder.close()
+
+
+def _policy(settings: Settings, services: Services, keys: Keys) -> Policy:
+    store = services.store
+    return Policy(
+        sources=make_sources(settings.bundles),
+        verify=_verifier(store, keys, settings.address),
+        public_url=settings.address,
+        forge_compatible=settings.compat == "forge",
+        limits=CallLimits(
+            integration=a_minute("integration", settings.integration_calls_per_minute),
+            account=a_minute("account", settings.account_calls_per_minute),
+            app=a_minute("app", settings.app_calls_per_minute),
+            refused=a_minute("refused", settings.refused_calls_per_minute),
+        ),
+        proofs=ProofMemory(store.clock.now()),
+        nonces=Nonces(store.sealer.derive(PURPOSE)) if settings.dpop_nonces else None,
+        site_url=services.site_url,
+    )
+
+
+def _verifier(store: Store, keys: Keys, issuer: str) -> TokenVerifier:
+    cache = TokenCache()
+    store.feed.follow(cache.hear)
+
+    def verify(raw: str, now: int) -> VerifiedToken:
+        return cache.verify(keys.ring, issuer, raw, now)
+
+    return verify
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        head_s=settings.head_timeout_ms / 1000,
+        body_s=settings.body_timeout_ms / 1000,
+        idle_s=settings.idle_timeout_ms / 1000,
+        connections=settings.connections,
+    )
