@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test lint check browser bench-runtime lock clean
+.PHONY: help setup run test lint check browser wrk bench-runtime bench-oauth lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ setup: $(VENV)/.ready ## make .venv with the locked dependencies
 run: setup ## start the platform with the example app (flags: ARGS="--once --json")
 	@$(BIN)/sallyport demo $(ARGS)
 
-test: $(VENV)/.ready-dev browser ## run every test and check
+test: $(VENV)/.ready-dev browser wrk ## run every test and check
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -26,8 +26,14 @@ lint: $(VENV)/.ready-dev ## style, types, import rules
 browser: ## the browser that the page tests drive (Debian's chromium)
 	@scripts/ensure-chromium
 
+wrk: ## the load of the benchmarks (Debian's wrk)
+	@scripts/ensure-wrk
+
 bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--short")
 	$(BIN)/python -m bench.runtime $(ARGS)
+
+bench-oauth: $(VENV)/.ready-dev wrk ## measure the token endpoint beside others (ARGS="--short")
+	$(BIN)/python -m bench.oauth $(ARGS)
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements/run.txt
