@@ -134,3 +134,34 @@ def test_nothing_is_logged_before_a_call(installed: Terminal) -> None:
     assert installed.out("logs", "-s", "5m") == "No log lines match.\n"
     assert installed.json("logs", "-n", "5") == []
     installed.refusal("logs", "-s", "yesterday", exit_code=2)
+
+
+def test_a_service_account_is_asked_for_and_approved(
+    installed: Terminal, site_admin: Terminal, site: str
+) -> None:
+    nouns = ("service-accounts",)
+    asked = installed.json(
+        *(*nouns, "request", "Nightly", "-s", site, "--scope", "read:note:custom"),
+        *("--note", "For the report"),
+    )
+    client = asked["client_id"]
+    assert re.search(r"Nightly +pending", installed.out(*nouns, "requests"))
+    assert "the request is pending" in installed.refusal(*nouns, "secret", client)
+    assert "For the report" in site_admin.out("approvals", "list", "-s", site)
+    [request] = site_admin.json("approvals", "list", "-s", site)["items"]
+    scopes = ("--approve", "read:note:custom", "--approve", "read:forge-app:jira")
+    answer = ("approvals", "answer", request["id"], "-s", site)
+    assert "read:note:custom: approved" in site_admin.out(*answer, *scopes)
+    assert "approved, take the secret" in installed.out(*nouns, "requests")
+    done = installed.run(*nouns, "secret", client)
+    assert re.fullmatch(r"spcs_\S+\n", done.stdout)
+    assert "not shown again" in done.stderr
+    assert "told already" in installed.refusal(*nouns, "secret", client)
+    site_admin.run(*nouns, "revoke", client, "-s", site)
+    assert installed.json(*nouns, "requests")[0]["state"] == "ended"
+
+    wanted = ("request", "Second", "-s", site, "--scope", "read:note:custom")
+    said = installed.out(*nouns, *wanted)
+    client = re.findall(r"[0-9a-f-]{36}", said)[0]
+    installed.run(*nouns, "withdraw", client)
+    assert site_admin.json("approvals", "list", "-s", site)["items"] == []

@@ -18,12 +18,18 @@ from access_world import JIRA, READ, WRITE
 from oauth_world import Server, on_page
 from sallyport.model.access import ClientKind, ServiceAccount
 from sallyport.model.directory import Actor
+from sallyport.store.approvals import approvals_of_site
 from sallyport.store.audit import AuditLine, audit_of_site
 from sallyport.store.client_secrets import add_secret
 from sallyport.store.directory import end_membership
 from sallyport.store.grants import end_grant, grants_of_site
 from sallyport.store.integrations import integrations_of_owner, remove_link
 from sallyport.store.service_accounts import create_service_account, end_service_account
+from sallyport.store.service_requests import (
+    answer_service_request,
+    ask_service_account,
+    give_first_secret,
+)
 from sallyport.vocab import ids
 
 NOBODY = Actor(account_id=None, name="a test")
@@ -212,3 +218,28 @@ def test_it_is_listed_neither_among_integrations_nor_among_consents(robot: Robot
 def _audit(server: Server) -> tuple[AuditLine, ...]:
     store, site_id = server.world.store, server.world.site.id
     return server.act(store.read(audit_of_site, site_id, before=None, limit=1000))
+
+
+def test_one_that_was_asked_for_gets_nothing_before_it_is_approved(server: Server) -> None:
+    world = server.world
+    store = world.store
+    member = Actor(world.member.id, world.member.name)
+    link = world.link(scopes=frozenset({READ, WRITE}))
+    client_id = server.act(
+        store.write(ask_service_account, member, member.account_id, "Robot", link, "")
+    )
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": "x"}
+    assert server.post("/oauth/token", form).json()["error"] == "invalid_client"
+    (request,) = server.act(store.read(approvals_of_site, world.site.id, pending=True))
+    approved = frozenset({READ, JIRA})
+    assert server.act(store.write(answer_service_request, NOBODY, request, approved, "reading"))
+    assert server.post("/oauth/token", form).json()["error"] == "invalid_client"
+    secret = ids.new_secret(ids.CLIENT_SECRET)
+    give = store.write(give_first_secret, member, client_id, ids.digest(secret))
+    assert server.act(give)
+    answer = server.post("/oauth/token", {**form, "client_secret": secret})
+    assert answer.status_code == 200, answer.text
+    assert READ in answer.json()["scope"]
+    assert WRITE not in answer.json()["scope"]
+    again = ids.digest(ids.new_secret(ids.CLIENT_SECRET))
+    assert not server.act(store.write(give_first_secret, member, client_id, again))

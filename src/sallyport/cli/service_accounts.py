@@ -17,12 +17,15 @@ from sallyport.cli.options import (
     site_option,
     yes_option,
 )
-from sallyport.cli.terminal import done, json_text, listing, note, pairs, say
+from sallyport.cli.terminal import done, json_text, listing, pairs, say
+from sallyport.cli.terminal import note as note_line
+
+_REQUESTS = ("service-accounts", "requests")
 
 
 @click.group(cls=Noun)
 def service_accounts() -> None:
-    """Machines that call an app on a site without a person, for the site's admins."""
+    """Machines that call an app on a site without a person. Admins make them, members ask."""
 
 
 @service_accounts.command("create")
@@ -62,7 +65,109 @@ def create(
         return
     done(f"Created the service account {made['name']}")
     _show(made)
-    note("Keep the client secret now: it is not shown again.")
+    note_line("Keep the client secret now: it is not shown again.")
+
+
+@service_accounts.command("request")
+@click.argument("name")
+@site_option
+@environment_option
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    required=True,
+    help="A custom scope that it needs; may be given several times.",
+)
+@click.option("--note", default="", help="What it is for; the site's admins read it.")
+@app_option
+@json_option
+def request(
+    name: str,
+    site: str,
+    environment: str,
+    scopes: tuple[str, ...],
+    note: str,
+    app: str | None,
+    as_json: bool,
+) -> None:
+    """Ask a site's admins for a service account.
+
+    When it is approved, `sallyport service-accounts secret` prints its secret, once.
+    """
+    app = app_id(app)
+    with signed_in() as api:
+        asked = api.post(
+            *_REQUESTS,
+            json={
+                "name": name,
+                "site": site,
+                "app_id": app,
+                "environment": environment,
+                "scopes": list(scopes),
+                "note": note,
+            },
+        )
+    if as_json:
+        click.echo(json_text(asked))
+        return
+    done(f"Asked the admins of {asked['site_host']} for {asked['name']}, {asked['client_id']}")
+    note_line("`sallyport service-accounts requests` shows their answer.")
+
+
+@service_accounts.command("requests")
+@json_option
+def requests(as_json: bool) -> None:
+    """List what you asked for and how it stands."""
+    with signed_in() as api:
+        found = api.items(*_REQUESTS)
+    rows = [
+        {
+            **each,
+            "scopes": [f"{scope['scope']} ({scope['state']})" for scope in each["scopes"]],
+            "state": f"{each['state']}, take the secret" if each["secret_waits"] else each["state"],
+        }
+        for each in found
+    ]
+    listing(
+        found if as_json else rows,
+        {
+            "Name": "name",
+            "State": "state",
+            "Reason": "reason",
+            "Site": "site_host",
+            "App": "app_name",
+            "Environment": "environment",
+            "Scopes": "scopes",
+            "Client id": "client_id",
+        },
+        as_json=as_json,
+        empty="You asked for none. `sallyport service-accounts request` asks a site's admins.",
+    )
+
+
+@service_accounts.command("secret")
+@click.argument("client_id")
+@json_option
+def secret(client_id: str, as_json: bool) -> None:
+    """Print the secret of a service account that you asked for, once, when it is approved."""
+    with signed_in() as api:
+        told = api.post(*_REQUESTS, client_id, "secret")
+    if as_json:
+        click.echo(json_text(told))
+        return
+    say(str(told["client_secret"]))
+    note_line("Keep the client secret now: it is not shown again.")
+
+
+@service_accounts.command("withdraw")
+@click.argument("client_id")
+def withdraw(client_id: str) -> None:
+    """Take a request back while it waits for an answer."""
+    with signed_in() as api:
+        api.delete(*_REQUESTS, client_id)
+    done(f"Withdrew the request {client_id}")
 
 
 @service_accounts.command("list")
@@ -117,8 +222,10 @@ def rotate_secret(client_id: str, site: str, end_previous: bool, as_json: bool) 
         click.echo(json_text(made))
         return
     say(str(made["client_secret"]))
-    note("Keep it now: it is not shown again. When it is in use everywhere, end the one before:")
-    note(f"  sallyport service-accounts rotate-secret {client_id} -s {site} --end-previous")
+    note_line(
+        "Keep it now: it is not shown again. When it is in use everywhere, end the one before:"
+    )
+    note_line(f"  sallyport service-accounts rotate-secret {client_id} -s {site} --end-previous")
 
 
 @service_accounts.command("revoke")

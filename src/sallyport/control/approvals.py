@@ -1,7 +1,8 @@
 """Approval: admins of a site say which scopes of its apps integrations may use.
 
 With the rule on, what a link asks for waits in a queue. What is approved becomes the link's own;
-what is refused or taken back does not open anything, whoever consented to it.
+what is refused or taken back does not open anything, whoever consented to it. A service account
+that a member asks for waits there too, whatever the rule is.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ from dataclasses import dataclass
 
 from sallyport.control.names import clean_words
 from sallyport.control.places import site_of_admin
+from sallyport.control.service_accounts import require_room_on
 from sallyport.control.services import Services
 from sallyport.model.access import ClientKind, Integration
 from sallyport.model.approval import Approval
 from sallyport.model.directory import Account, Actor, Site
 from sallyport.model.registry import App, Environment
-from sallyport.store import accounts, approvals, apps, environments, integrations, links
+from sallyport.store import (
+    accounts,
+    approvals,
+    apps,
+    environments,
+    integrations,
+    links,
+    service_accounts,
+)
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.service_requests import answer_service_request
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import is_uuid
 
@@ -45,6 +56,11 @@ class ApprovalView:
     asked_by: Account | None
     decided_by: Account | None
     titles: dict[str, str]
+
+    @property
+    def for_service_account(self) -> bool:
+        """Whether a member asks for a machine, and not for an integration that acts for people."""
+        return self.integration.kind is ClientKind.SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,12 @@ async def answer_approval(
                 fix=f"Choose from: {', '.join(sorted(waiting.asked))}.",
             )
         why = clean_words(reason, "reason", needed=names != waiting.asked)
-        if not await links.answer_approval(tx, actor, waiting, names, why):
+        asked = await integrations.integration_by_client_id(tx, waiting.client_id)
+        service = asked is not None and asked.kind is ClientKind.SERVICE
+        if service:
+            await _check_service_account(tx, found, waiting, names)
+        settle = answer_service_request if service else links.answer_approval
+        if not await settle(tx, actor, waiting, names, why):
             raise _answered()
         settled = await approvals.approval_by_id(tx, approval_id)
         return (await _views(tx, [settled] if settled is not None else []))[0]
@@ -169,6 +190,21 @@ async def take_back_scopes(
         return tuple(sorted(taken))
 
     return await services.store.write(work)
+
+
+async def _check_service_account(
+    reader: Reader, site: Site, waiting: Approval, approved: frozenset[str]
+) -> None:
+    """What is approved must be of use, and the site have room for it. Raises `Refused`."""
+    if not approved:
+        return
+    if not approved & waiting.scopes:
+        raise Refused(
+            Reason.INVALID_INPUT,
+            "A service account needs at least one custom scope of the app.",
+            fix=f"Approve one of {', '.join(sorted(waiting.scopes))}, or refuse all.",
+        )
+    require_room_on(site, await service_accounts.service_accounts_of_site(reader, site.id))
 
 
 async def _of_site(reader: Reader, site: Site, approval_id: str) -> Approval:

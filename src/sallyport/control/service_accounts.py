@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sallyport.control.links import LinkRequest, check_link, offered_product_scopes
@@ -22,6 +23,7 @@ __all__ = [
     "end_previous_secret",
     "end_service_account",
     "list_service_accounts",
+    "require_room_on",
     "rotate_secret",
     "show_service_account",
 ]
@@ -59,18 +61,23 @@ async def create_service_account(
             tx, actor, wanted.site, wanted.app_id, wanted.environment
         )
         link = await check_link(tx, actor, replace(wanted, product_scopes=products))
-        if len(await service_accounts.service_accounts_of_site(tx, site.id)) >= MOST_OF_ONE_SITE:
-            raise Refused(
-                Reason.CONFLICT,
-                f"A site has at most {MOST_OF_ONE_SITE} service accounts.",
-                fix="End one that is no longer needed.",
-            )
+        require_room_on(site, await service_accounts.service_accounts_of_site(tx, site.id))
         made = await service_accounts.create_service_account(
             tx, actor, actor.account_id, cleaned, link, ids.digest(secret)
         )
         return await _view(services, tx, site, made)
 
     return await services.store.write(work), secret
+
+
+def require_room_on(site: Site, held: Sequence[ServiceAccount]) -> None:
+    """A site has a bounded number of service accounts. Raises `Refused`."""
+    if len(held) >= MOST_OF_ONE_SITE:
+        raise Refused(
+            Reason.CONFLICT,
+            f"{site.name} has {MOST_OF_ONE_SITE} service accounts, the most that a site may have.",
+            fix="End one that is no longer needed.",
+        )
 
 
 async def list_service_accounts(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from sallyport.model.access import IntegrationLink
 from sallyport.model.approval import Approval, ApprovalState
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.environments import environment_by_id
 from sallyport.store.lists import read_names, write_names
 from sallyport.store.locks import hold
 from sallyport.vocab.events import Event
@@ -42,10 +43,33 @@ async def approval_by_id(reader: Reader, approval_id: str) -> Approval | None:
     return rows[0] if rows else None
 
 
-async def approvals_of_site(reader: Reader, site_id: str, *, pending: bool) -> list[Approval]:
-    """What waits for the site's admins, oldest first; or all that was answered too."""
-    which = [_approval.site_id == site_id, *([_PENDING] if pending else [])]
-    return await _approvals(reader, *which)
+async def approvals_of_site(
+    reader: Reader, site_id: str, *, pending: bool, most: int = 500
+) -> list[Approval]:
+    """What waits for the site's admins, oldest first; or all that was answered too.
+
+    Of more than `most` the newest are told where answers are among them, else the oldest.
+    """
+    if pending:
+        return (await _approvals(reader, _approval.site_id == site_id, _PENDING))[:most]
+    rows = await reader.all(
+        select(schema.approval)
+        .where(_approval.site_id == site_id)
+        .order_by(_approval.asked_at.desc(), _approval.id.desc())
+        .limit(most)
+    )
+    return [read_approval(row) for row in reversed(rows)]
+
+
+async def pending_of_account(reader: Reader, site_id: str, account_id: str) -> int:
+    """How many requests of one account wait on a site."""
+    return int(
+        await reader.scalar(
+            select(func.count())
+            .select_from(schema.approval)
+            .where(_approval.site_id == site_id, _approval.asked_by == account_id, _PENDING)
+        )
+    )
 
 
 async def approvals_of_link(
@@ -124,10 +148,12 @@ async def withdraw(
         .returning(_approval.id, _approval.site_id, _approval.environment_id)
     )
     for row in gone.all():
+        environment = await environment_by_id(tx, row.environment_id)
         tx.audit(
             Event.APPROVAL_WITHDRAWN,
             actor,
             site_id=row.site_id,
+            app_id=environment.app_id if environment is not None else None,
             subject=row.id,
             client_id=client_id,
             environment_id=row.environment_id,
@@ -198,23 +224,25 @@ async def _approvals(reader: Reader, *which: ColumnElement[bool]) -> list[Approv
     rows: Sequence[Row[Any]] = await reader.all(
         select(schema.approval).where(*which).order_by(_approval.asked_at, _approval.id)
     )
-    return [
-        Approval(
-            row.id,
-            row.client_id,
-            row.site_id,
-            row.environment_id,
-            read_names(row.scopes),
-            read_names(row.product_scopes),
-            read_names(row.optional_scopes),
-            row.note,
-            row.asked_by,
-            row.asked_at,
-            ApprovalState(row.state),
-            read_names(row.approved_scopes or "[]"),
-            row.reason or "",
-            row.decided_by,
-            row.decided_at,
-        )
-        for row in rows
-    ]
+    return [read_approval(row) for row in rows]
+
+
+def read_approval(row: Row[Any]) -> Approval:
+    """A request from a row of the table."""
+    return Approval(
+        row.id,
+        row.client_id,
+        row.site_id,
+        row.environment_id,
+        read_names(row.scopes),
+        read_names(row.product_scopes),
+        read_names(row.optional_scopes),
+        row.note,
+        row.asked_by,
+        row.asked_at,
+        ApprovalState(row.state),
+        read_names(row.approved_scopes or "[]"),
+        row.reason or "",
+        row.decided_by,
+        row.decided_at,
+    )

@@ -9,6 +9,7 @@ from sqlalchemy import Select, insert, select, update
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.links import audit_places
 from sallyport.store.locks import hold_integration
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
@@ -42,7 +43,7 @@ async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -
     # Which secret is the previous one is told by time alone, so no two may share a millisecond.
     newest = max((row.created_at for row in live), default=0)
     await store_secret(tx, client_id, secret_digest, max(tx.now, newest + 1))
-    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, added=True)
+    await audit_places(tx, Event.INTEGRATION_SECRET_ROTATED, actor, client_id, added=True)
 
 
 async def end_previous_secret(tx: Tx, actor: Actor, client_id: str) -> bool:
@@ -56,7 +57,7 @@ async def end_previous_secret(tx: Tx, actor: Actor, client_id: str) -> bool:
         .where(_secret.id.in_([row.id for row in live[:-1]]))
         .values(revoked_at=tx.now)
     )
-    tx.audit(Event.INTEGRATION_SECRET_ROTATED, actor, subject=client_id, ended_previous=True)
+    await audit_places(tx, Event.INTEGRATION_SECRET_ROTATED, actor, client_id, ended_previous=True)
     return True
 
 

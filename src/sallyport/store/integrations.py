@@ -16,7 +16,7 @@ from sallyport.store.changes import Kind
 from sallyport.store.client_secrets import end_secrets, store_secret
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.grants import end_grants
-from sallyport.store.links import admit_link, links_of, write_link
+from sallyport.store.links import admit_link, audit_places, links_of, write_link
 from sallyport.store.links import remove_link as remove_link
 from sallyport.store.locks import hold_integration, no_such_integration
 from sallyport.vocab.events import Event
@@ -74,11 +74,12 @@ async def create_integration(
     forge_compatible: bool = False,
     require_dpop: bool = False,
     note: str = "",
+    asked: bool = False,
 ) -> Integration:
-    """A new integration with its first link, and its first secret unless it is a public client.
+    """A new integration with its first link, and its first secret where one is given.
 
-    Where the site requires approval the link waits, with `note` for its admins; that of a service
-    account does not, since an admin of the site makes it.
+    Where the site requires approval the link waits, with `note` for its admins. That of a service
+    account waits where it is `asked` for, and not where an admin of the site makes it himself.
     """
     client_id = new_id()
     await tx.run(
@@ -96,10 +97,10 @@ async def create_integration(
     )
     if secret_digest is not None:
         await store_secret(tx, client_id, secret_digest, tx.now)
-    if kind is ClientKind.SERVICE:
+    if kind is ClientKind.SERVICE and not asked:
         await write_link(tx, client_id, link)
     else:
-        await admit_link(tx, actor, client_id, link, note)
+        await admit_link(tx, actor, client_id, link, note, always=asked)
     tx.audit(
         Event.INTEGRATION_CREATED,
         actor,
@@ -142,16 +143,15 @@ async def change_integration(
     )
     after = await _required(tx, client_id)
     tx.changed(Kind.INTEGRATION, client_id)
-    for site_id in _linked_sites(after):
-        tx.audit(
-            Event.INTEGRATION_CHANGED,
-            actor,
-            site_id=site_id,
-            subject=client_id,
-            name=after.name,
-            redirect_uris=list(after.redirect_uris),
-            require_dpop=after.require_dpop,
-        )
+    await audit_places(
+        tx,
+        Event.INTEGRATION_CHANGED,
+        actor,
+        client_id,
+        name=after.name,
+        redirect_uris=list(after.redirect_uris),
+        require_dpop=after.require_dpop,
+    )
     return after
 
 
@@ -178,7 +178,7 @@ async def set_link(
     return await _required(tx, client_id)
 
 
-async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
+async def revoke_integration(tx: Tx, actor: Actor, client_id: str, reason: str = "") -> bool:
     """End an integration with every consent and token of it. False where it had ended."""
     integration = await integration_by_client_id(tx, client_id)
     ended = await tx.run(
@@ -192,20 +192,10 @@ async def revoke_integration(tx: Tx, actor: Actor, client_id: str) -> bool:
     await withdraw(tx, actor, client_id)
     await end_grants(tx, actor, schema.grant.c.client_id == client_id)
     tx.changed(Kind.INTEGRATION, client_id)
-    for site_id in _linked_sites(integration):
-        tx.audit(
-            Event.INTEGRATION_REVOKED,
-            actor,
-            site_id=site_id,
-            subject=client_id,
-            name=integration.name,
-        )
+    await audit_places(
+        tx, Event.INTEGRATION_REVOKED, actor, client_id, name=integration.name, reason=reason
+    )
     return True
-
-
-def _linked_sites(integration: Integration) -> list[str | None]:
-    """The sites whose audit a change of the integration belongs in; None where there is none."""
-    return [*sorted({link.site_id for link in integration.links})] or [None]
 
 
 async def _required(tx: Tx, client_id: str) -> Integration:

@@ -7,6 +7,7 @@ gateway read it alone, and need not know that there is such a thing as approval.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 
@@ -23,6 +24,7 @@ from sallyport.store.approvals import (
 )
 from sallyport.store.changes import Kind
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.environments import environment_by_id
 from sallyport.store.lists import read_names, write_names
 from sallyport.store.locks import hold, hold_integration
 from sallyport.vocab.events import Event
@@ -56,17 +58,23 @@ async def links_of(
 
 
 async def admit_link(
-    tx: Tx, actor: Actor, client_id: str, wanted: IntegrationLink, note: str
+    tx: Tx,
+    actor: Actor,
+    client_id: str,
+    wanted: IntegrationLink,
+    note: str,
+    *,
+    always: bool = False,
 ) -> IntegrationLink:
     """Write a link as its owner wants it, as far as the site lets it; returns what it holds now.
 
-    Where the site requires approval, what it does not hold already waits in the queue. Callers hold
-    the integration.
+    Where the site requires approval, or `always`, what it does not hold already waits in the queue.
+    Callers hold the integration.
     """
     # A switch that is turned on meanwhile comes before this link or after it, never in between.
     await hold(tx, schema.site, wanted.site_id)
     link = wanted
-    if await approval_required(tx, wanted.site_id):
+    if always or await approval_required(tx, wanted.site_id):
         link = admitted(wanted, await _held(tx, client_id, wanted))
     await write_link(tx, client_id, link)
     missing = narrowed(wanted, _all(wanted) - _all(link))
@@ -110,12 +118,14 @@ async def remove_link(
     )
     if removed.rowcount == 0:
         return False
+    environment = await environment_by_id(tx, environment_id)
     await withdraw(tx, actor, client_id, site_id, environment_id)
     tx.changed(Kind.INTEGRATION, client_id)
     tx.audit(
         Event.INTEGRATION_CHANGED,
         actor,
         site_id=site_id,
+        app_id=environment.app_id if environment is not None else None,
         subject=client_id,
         unlinked_environment_id=environment_id,
     )
@@ -178,6 +188,18 @@ async def take_back(
         reason=reason,
     )
     return taken
+
+
+async def audit_places(tx: Tx, event: Event, actor: Actor, client_id: str, **detail: Any) -> None:
+    """Record what befell an integration once for each site and app that it is linked to.
+
+    So that the admins of each find it among their own.
+    """
+    links = (await links_of(tx, [client_id]))[client_id]
+    for site_id, app_id in sorted({(each.site_id, each.app_id) for each in links}):
+        tx.audit(event, actor, site_id=site_id, app_id=app_id, subject=client_id, **detail)
+    if not links:
+        tx.audit(event, actor, subject=client_id, **detail)
 
 
 async def _held(

@@ -45,11 +45,18 @@ async def create_service_account(
     made = await create_integration(
         tx, actor, owner_id, name, (), link, secret_digest, kind=ClientKind.SERVICE
     )
+    return await open_service_account(tx, actor, made.client_id, name, link)
+
+
+async def open_service_account(
+    tx: Tx, actor: Actor, client_id: str, name: str, link: IntegrationLink
+) -> ServiceAccount:
+    """Give a client the account that it acts as, and a grant of all that its link holds."""
     account_id = new_id()
     await tx.run(
         insert(schema.account).values(
             id=account_id,
-            email=f"{made.client_id}@service.invalid",
+            email=f"{client_id}@service.invalid",
             name=name,
             password_hash=None,
             operator=False,
@@ -60,18 +67,18 @@ async def create_service_account(
     )
     await set_membership(tx, account_id, link.site_id, SiteRole.MEMBER)
     scopes = link.scopes | link.product_scopes
-    await add_to_grant(tx, made.client_id, account_id, link.site_id, link.environment_id, scopes)
+    await add_to_grant(tx, client_id, account_id, link.site_id, link.environment_id, scopes)
     tx.audit(
         Event.SERVICE_ACCOUNT_CREATED,
         actor,
         site_id=link.site_id,
         app_id=link.app_id,
-        subject=made.client_id,
+        subject=client_id,
         name=name,
         environment_id=link.environment_id,
         scopes=sorted(scopes),
     )
-    created = await service_account_by_client(tx, made.client_id)
+    created = await service_account_by_client(tx, client_id)
     assert created is not None
     return created
 

@@ -92,6 +92,7 @@ def describe(view: ApprovalView) -> dict[str, Any]:
         "id": each.id,
         "state": each.state.value,
         "client_id": each.client_id,
+        "kind": "service_account" if view.for_service_account else "integration",
         "integration_name": view.integration.name,
         "app_id": view.app.id,
         "app_name": view.app.name,
