@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 from node_world import Play, Scenario, World
 
+from npm import installed
 from sallyport.model.decision import LogLine
 from sallyport.runtime.call import Limits
 from sallyport.runtime.node_process import SCRIPTS
@@ -25,7 +23,6 @@ from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.vocab.clock import SystemClock
 
 APPS = Path(__file__).parent / "apps"
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "node"
 
 
 @pytest.fixture(scope="session")
@@ -39,21 +36,7 @@ def node() -> NodeProgram:
 @pytest.fixture(scope="session")
 def packages(node: NodeProgram) -> Path:
     """A folder with the packages of `apps/package-lock.json` in `node_modules`."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("There is no npm on this machine to install @forge/api and @forge/kvs with.")
-    lock = (APPS / "package-lock.json").read_bytes()
-    folder = CACHE / hashlib.sha256(lock).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (folder / "ready").exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copyfile(APPS / name, folder / name)
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
-            assert done.returncode == 0, f"npm ci failed:\n{done.stderr}"
-            (folder / "ready").touch()
+    folder = installed(APPS)
     shutil.rmtree(folder / "work", ignore_errors=True)
     return folder
 

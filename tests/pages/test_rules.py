@@ -130,6 +130,12 @@ def test_the_policy_names_nothing_foreign() -> None:
     assert "script-src" not in policy
 
 
+def test_scripts_are_our_own_files_where_there_are_any() -> None:
+    policy = content_policy(scripts=True)
+    assert "script-src 'self'; connect-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
 @pytest.mark.parametrize(
     ("origin", "source"),
     [

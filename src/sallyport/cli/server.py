@@ -89,6 +89,7 @@ async def serving(
             await asyncio.sleep(0.005)
         yield stop
     finally:
+        platform.services.ending.set()
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)

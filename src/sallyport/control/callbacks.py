@@ -161,4 +161,4 @@ def _wrong_query(url: str, query: str) -> str | None:
 
 
 def _invalid(detail: str, fix: str) -> Refused:
-    return Refused(Reason.INVALID_INPUT, detail, fix=fix)
+    return Refused(Reason.INVALID_INPUT, detail, fix=fix, members={"field": "redirect_uris"})

@@ -75,17 +75,20 @@ async def check_link(reader: Reader, actor: Actor, wanted: LinkRequest) -> Integ
         raise _invalid(
             "An integration needs at least one custom scope of the app.",
             f"Choose from: {_listed(registered)}.",
+            "scopes",
         )
     if not scopes <= registered:
         raise _invalid(
             f"Not registered by this app in {environment.key}: {_listed(scopes - registered)}.",
             f"Choose from: {_listed(registered)}.",
+            "scopes",
         )
     offered = {product_scope(product) for product in products}
     if not product_scopes <= offered:
         raise _invalid(
             f"The app is not installed here on the product of {_listed(product_scopes - offered)}.",
             f"Choose from: {_listed(offered)}.",
+            "product_scopes",
         )
     optional = frozenset(wanted.optional_scopes)
     if not optional <= scopes | product_scopes:
@@ -93,6 +96,7 @@ async def check_link(reader: Reader, actor: Actor, wanted: LinkRequest) -> Integ
             "Optional, and not among the scopes of the link: "
             f"{_listed(optional - scopes - product_scopes)}.",
             "An optional scope is one that the integration may ask for; add it to the scopes too.",
+            "optional_scopes",
         )
     return IntegrationLink(
         site.id, environment.app_id, environment.id, scopes, product_scopes, optional
@@ -172,5 +176,5 @@ def _listed(names: set[str] | frozenset[str]) -> str:
     return ", ".join(sorted(names)) if names else "none there yet"
 
 
-def _invalid(detail: str, fix: str) -> Refused:
-    return Refused(Reason.INVALID_INPUT, detail, fix=fix)
+def _invalid(detail: str, fix: str, field: str) -> Refused:
+    return Refused(Reason.INVALID_INPUT, detail, fix=fix, members={"field": field})

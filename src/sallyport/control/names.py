@@ -22,24 +22,28 @@ _PRODUCT_KEY = re.compile(r"[a-z][a-z0-9-]{0,29}", re.ASCII)
 
 
 def clean_name(text: str, what: str, *, limit: int = NAME_LIMIT) -> str:
-    """`text` in NFC, spaces trimmed and single. `what` says in the refusal what it names.
+    """`text` in NFC, spaces trimmed and single. `what` says in the refusal what it names; its last
+    word is the refusal's `field`, such as `name` of "app's name".
 
     Control, bidirectional and other invisible characters are refused: a name is shown to people
     who decide by it. Raises `Refused`.
     """
+    field = what.rpartition(" ")[2]
     name = unicodedata.normalize("NFC", text)
     if _hides_something(name):
         raise _invalid(
             f"The {what} holds a control or invisible character.",
             "Use letters, digits, punctuation and spaces.",
+            field,
         )
     name = " ".join(name.split())
     if not name:
-        raise _invalid(f"The {what} is empty.", f"Give a {what} of 1 to {limit} characters.")
+        raise _invalid(f"The {what} is empty.", f"Give a {what} of 1 to {limit} characters.", field)
     if len(name) > limit:
         raise _invalid(
             f"The {what} has {len(name)} characters; at most {limit} are allowed.",
             f"Give a shorter {what}.",
+            field,
         )
     return name
 
@@ -65,7 +69,9 @@ def clean_email(text: str) -> str:
         or _LOCAL_PART.fullmatch(local) is None
         or not is_host(domain)
     ):
-        raise _invalid("That is not an email address.", "Give an address such as ada@example.com.")
+        raise _invalid(
+            "That is not an email address.", "Give an address such as ada@example.com.", "email"
+        )
     return email
 
 
@@ -129,5 +135,6 @@ def _joins(text: str, index: int) -> bool:
     )
 
 
-def _invalid(detail: str, fix: str) -> Refused:
-    return Refused(Reason.INVALID_INPUT, detail, fix=fix)
+def _invalid(detail: str, fix: str, field: str | None = None) -> Refused:
+    members = {"field": field} if field is not None else None
+    return Refused(Reason.INVALID_INPUT, detail, fix=fix, members=members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ class Services:
 
     `resolver` fetches the packages that apps ask for. Without `node` no Node app can be deployed.
     `reload_keys` has this process sign and verify with the keys that the store holds now.
+    `ending` is set when the platform stops: what would go on answering for minutes ends then.
     """
 
     store: Store
@@ -36,6 +38,7 @@ class Services:
     node: NodeProgram | None = None
     policy: TokenPolicy = field(default_factory=TokenPolicy)
     reload_keys: Callable[[], Awaitable[None]] = _nothing
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

@@ -1,6 +1,6 @@
-"""The two cookies: who is signed in, and which browser asked for the sign-in form.
+"""The cookies: who is signed in, which browser asked for the sign-in form, what the next page says.
 
-Both are HttpOnly, `SameSite=Lax` and for the whole host. Over https their names begin with
+All are HttpOnly, `SameSite=Lax` and for the whole host. Over https their names begin with
 `__Host-`, so that no other host of the same domain can set them.
 """
 
@@ -11,19 +11,33 @@ from starlette.responses import Response
 
 SESSION = "sallyport"
 VISITOR = "sallyport-visitor"
+FLASH = "sallyport-said"
 _LONGEST = 128
 
 
-def read_cookie(request: Request, name: str, *, secure: bool) -> str | None:
+def read_cookie(
+    request: Request, name: str, *, secure: bool, longest: int = _LONGEST
+) -> str | None:
     """The cookie's value, None where it is absent or longer than any that we set."""
     value = request.cookies.get(_name(name, secure=secure))
-    return value if value and len(value) <= _LONGEST else None
+    return value if value and len(value) <= longest else None
 
 
-def set_cookie(response: Response, name: str, value: str, *, secure: bool) -> None:
-    """Set a cookie that ends with the browser's session; the server ends it earlier."""
+def set_cookie(
+    response: Response, name: str, value: str, *, secure: bool, max_age: int | None = None
+) -> None:
+    """Set a cookie that ends after `max_age` seconds; without, with the browser's session.
+
+    The server ends sessions earlier.
+    """
     response.set_cookie(
-        _name(name, secure=secure), value, path="/", secure=secure, httponly=True, samesite="lax"
+        _name(name, secure=secure),
+        value,
+        max_age=max_age,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
     )
 
 

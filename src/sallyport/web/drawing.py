@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,19 +9,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sallyport.vocab.clock import iso
-from sallyport.web import cookies
+from sallyport.web import charts, cookies, flash
+from sallyport.web.assets import static_address
 from sallyport.web.headers import guard
 from sallyport.web.visit import Visit
 
 _HERE = Path(__file__).parent
-_STATIC = {
-    "sallyport.css": ("text/css; charset=utf-8", (_HERE / "static/sallyport.css").read_bytes()),
-    "mark.svg": ("image/svg+xml", (_HERE / "static/mark.svg").read_bytes()),
-}
 
 
 def draw(
@@ -35,46 +30,29 @@ def draw(
     **values: Any,
 ) -> Response:
     """Answer with a page. `form_targets`: origins that its form may be redirected to."""
+    told = flash.said(visit)
     html = ENVIRONMENT.get_template(template).render(
         account=visit.account,
         here=visit.request.url.path,
         form_token=visit.form_token,
+        told=told,
         **values,
     )
     response = HTMLResponse(html, status_code=status, headers=headers)
+    if told is not None:
+        flash.clear(visit, response)
     if visit.visitor_is_new:
         cookies.set_cookie(response, cookies.VISITOR, visit.visitor, secure=visit.secure)
-    return guard(response, form_targets)
+    # Only the frame writes script elements, text of people is escaped: a door has none.
+    return guard(response, form_targets, scripts="<script " in html)
 
 
 def draw_alone(
     template: str, *, status: int, headers: Mapping[str, str] | None = None, **values: Any
 ) -> Response:
     """Answer with a page that knows nothing of who visits; for when that cannot be asked."""
-    html = ENVIRONMENT.get_template(template).render(account=None, here="", **values)
+    html = ENVIRONMENT.get_template(template).render(account=None, here="", told=None, **values)
     return guard(HTMLResponse(html, status_code=status, headers=headers))
-
-
-async def static(request: Request) -> Response:
-    """The style sheet and the mark. Their addresses name their content, so they keep."""
-    found = _STATIC.get(request.path_params["name"])
-    if found is None:
-        return Response(status_code=404)
-    media_type, content = found
-    return Response(
-        content,
-        media_type=media_type,
-        headers={
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-        },
-    )
-
-
-def static_address(name: str) -> str:
-    """`/static/<name>` with a mark of its content."""
-    return f"/static/{name}?v={hashlib.sha256(_STATIC[name][1]).hexdigest()[:12]}"
 
 
 def name(text: str) -> Markup:
@@ -102,6 +80,16 @@ def breakable(text: str) -> Markup:
     return Markup(marked)
 
 
+def number(value: float) -> str:
+    """A figure with thousands apart, one decimal where it is no whole one."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
     autoescape=True,
@@ -114,5 +102,11 @@ ENVIRONMENT.filters |= {
     "isolated": isolated,
     "when": when,
     "breakable": breakable,
+    "number": number,
+    "plural": plural,
 }
-ENVIRONMENT.globals["static"] = static_address
+ENVIRONMENT.globals |= {
+    "static": static_address,
+    "line_chart": charts.line_chart,
+    "bar_chart": charts.bar_chart,
+}

@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 
-def content_policy(form_targets: Sequence[str] = ()) -> str:
-    """A Content-Security-Policy without scripts, inline styles, frames or foreign sources.
+def content_policy(form_targets: Sequence[str] = (), *, scripts: bool = False) -> str:
+    """A Content-Security-Policy without inline scripts or styles, frames or foreign sources.
 
-    `form_targets` are origins that a form of this page may be redirected to: browsers check
-    `form-action` against every redirect that answers a form.
+    `scripts`: our own files run, and may ask this platform. `form_targets` are origins that a form
+    of this page may be redirected to: browsers check `form-action` against every redirect that
+    answers a form.
     """
     targets = " ".join(["'self'", *map(form_target, form_targets)])
+    own = "script-src 'self'; connect-src 'self'; " if scripts else ""
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; {own}style-src 'self'; img-src 'self' data:; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     )
 
@@ -35,7 +37,9 @@ def form_target(origin: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def guard(response: Response, form_targets: Sequence[str] = ()) -> Response:
+def guard(
+    response: Response, form_targets: Sequence[str] = (), *, scripts: bool = False
+) -> Response:
     """Set what keeps a page from being framed, cached, sniffed or leaked by a referrer.
 
     The referrer policy is `same-origin`, not `no-referrer`: with the latter, browsers send
@@ -43,7 +47,7 @@ def guard(response: Response, form_targets: Sequence[str] = ()) -> Response:
     """
     response.headers.update(
         {
-            "Content-Security-Policy": content_policy(form_targets),
+            "Content-Security-Policy": content_policy(form_targets, scripts=scripts),
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",

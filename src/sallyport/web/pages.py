@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
 from sallyport.web import account, admin, console, documentation, integrations, signin
+from sallyport.web.assets import static
 from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
-from sallyport.web.drawing import static
 from sallyport.web.errors import refusal_page
 from sallyport.web.forms import one, read_form
 from sallyport.web.visit import Visit, visit_of
