@@ -1,8 +1,8 @@
 """Service accounts that members ask for: an admin answers, who asked gets the secret, once.
 
-Planted bugs that these tests were seen to fail on: the link written as it was asked for; the secret
-given before the answer, to another account, a second time, or to who left the site; a refused client
-left alive.
+Planted bugs that these tests were seen to fail on: the link written as it was asked for; the
+secret given before the answer, to another account, a second time, or to who left the site; a
+refused client left alive.
 """
 
 from __future__ import annotations
