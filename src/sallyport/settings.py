@@ -172,6 +172,33 @@ class Settings:
         return self.database_url or f"sqlite:///{self.folder / 'sallyport.db'}"
 
 
+LIMITS = (
+    "connections",
+    "workers",
+    "workers_per_installation",
+    "queue_per_installation",
+    "queue_ms",
+    "integration_calls_per_minute",
+    "account_calls_per_minute",
+    "app_calls_per_minute",
+    "refused_calls_per_minute",
+    "web_trigger_calls_per_minute",
+    "scheduled_runs_at_once",
+    "app_data_mb",
+    "idempotency_keys",
+    "idempotency_mb",
+    "records_kept",
+    "retention_days",
+    "audit_days",
+)
+
+
+def limits_of(settings: Settings) -> list[tuple[str, int, str]]:
+    """The limits that operators look at: variable, value, what it limits."""
+    texts = {each.name: each.metadata["help"] for each in fields(Settings)}
+    return [(variable(name), getattr(settings, name), texts[name]) for name in LIMITS]
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting: `public_url` -> `SALLYPORT_PUBLIC_URL`."""
     return PREFIX + name.upper()

@@ -6,6 +6,7 @@ from sallyport.vocab.ids import new_id
 from serving import OPERATOR_EMAIL, Platform, audit, login, refused
 
 PROVISIONING = [
+    ("GET", "/operator/platform", None),
     ("GET", "/operator/organizations", None),
     ("POST", "/operator/organizations", {"name": "Evil"}),
     ("GET", "/operator/products", None),
@@ -53,6 +54,23 @@ def test_every_operator_endpoint_refuses_everybody_else(platform: Platform) -> N
             refused(ada.request(method, url, json=body), 403, "not_allowed")
             refused(stranger.request(method, url, json=body), 401, "not_signed_in")
         assert audit(platform) == before
+
+
+def test_an_operator_sees_how_the_platform_stands(platform: Platform) -> None:
+    platform.make_site("acme.test")
+    found = platform.operator.get("/operator/platform").json()
+    assert found["counts"] == {
+        "organizations": 1,
+        "sites": 1,
+        "accounts": 1,
+        "apps": 0,
+        "installations": 0,
+        "integrations": 0,
+        "calls": 0,
+        "refused": 0,
+    }
+    # Only the whole platform has processes and settings; see tests/journeys.
+    assert found["processes"] == found["limits"] == []
 
 
 def test_an_operator_that_is_none_any_more_is_refused_at_once(platform: Platform) -> None:

@@ -23,6 +23,7 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("put", "/apps/{app_id}/environments/{environment}/variables/{key}"): {"value": "x"},
     ("post", "/installations/{installation_id}/web-triggers"): {"key": "hook"},
+    ("put", "/admin/sites/{site}/members/{account}"): {"role": "admin"},
     ("put", "/admin/sites/{site}/approvals"): {"required": True},
     ("put", "/admin/sites/{site}/approvals/{approval_id}"): {"approved": [], "reason": "x"},
     ("post", "/admin/sites/{site}/integrations/{client_id}/take-back"): {

@@ -67,8 +67,37 @@ def test_usage_by_integration_route_scope_and_hour(app: DeployedApp) -> None:
     assert all(hour.endswith(":00:00.000Z") for hour in hours)
     assert set(counted(developer, owned, "site", 5)) == {app.demo.facts["cloud_id"]}
 
+    figures = f"/admin/sites/{app.demo.facts['cloud_id']}"
+    here = {"environment_id": app.environment_id}
+    assert counted(admin, site, "day", 7, **here).keys() == {f"{min(hours)[:10]}T00:00:00.000Z"}
+    assert counted(admin, site, "environment", 7, app_id=app.app_id).keys() == {app.environment_id}
+    assert {
+        key: line["calls"] for key, line in counted(admin, site, "route", 4, route="open").items()
+    } == {"open": 4}
+    refused = items(admin.api("GET", f"{figures}/refusals", params=here))
+    assert {(line["gate"], line["reason"]): line["calls"] for line in refused} == {
+        ("scopes", "scope_missing"): 1,
+        ("token", "token_invalid"): 1,
+        ("route", "route_unknown"): 1,
+    }
+    (took,) = items(admin.api("GET", f"{figures}/latency", params={"by": "all", **here}))
+    assert took["calls"] == 4
+    assert 0 < took["p50_us"] <= took["p95_us"] <= took["p99_us"]
+    today = f"{figures}/last-day"
+    for which, calls in ((here, 7), ({"client_id": app.client_id}, 5), ({"route": "post"}, 2)):
+        assert admin.api("GET", today, params={**here, **which}).json()["calls"] == calls
+    (grant,) = [
+        each["grant_id"] for each in items(admin.api("GET", f"{figures}/grants", params=here))
+    ]
+    assert admin.api("GET", today, params={"grant_id": grant}).json()["calls"] == 5
+
     # Everybody sees what is theirs and no more.
-    for person, path in ((admin, built), (admin, owned), (developer, site)):
+    for person, path in (
+        (admin, built),
+        (admin, owned),
+        (developer, site),
+        *((developer, f"{figures}/{name}") for name in ("refusals", "latency", "last-day")),
+    ):
         assert person.api("GET", path).status_code in (403, 404)
     assert developer.api("GET", built, params={"by": "integration"}).status_code == 422
     later = {"since": "2100-01-01T00:00:00Z", "until": "2100-01-02T00:00:00Z"}
@@ -103,3 +132,21 @@ def test_a_call_is_part_of_its_callers_trace(app: DeployedApp) -> None:
     own = app.call("GET", "/open/x")
     assert own.headers["atl-traceid"] != trace
     assert own.json()["headers"]["traceparent"][0].split("-")[1] == own.headers["atl-traceid"]
+
+
+def test_an_operator_sees_processes_and_limits(app: DeployedApp) -> None:
+    assert app.call("GET", "/open/x").status_code == 200
+    found = app.demo.operator.api("GET", "/operator/platform").json()
+    (process,) = found["processes"]
+    assert process["workers"] >= 1
+    assert process["busy"] <= process["workers"] <= process["most_workers"]
+    assert (process["waiting"], process["lag_ms"], process["dropped"]) == (0, 0, 0)
+    assert process["facts"] > 0
+    assert process["started_at"] < process["at"]
+    limits = {each["variable"]: each["value"] for each in found["limits"]}
+    assert limits["SALLYPORT_WORKERS"] == process["most_workers"]
+    assert limits["SALLYPORT_APP_CALLS_PER_MINUTE"] > 0
+    assert found["counts"]["sites"] >= 1
+    app.turn(on=False)
+    turned = app.demo.person("admin").api("GET", app.switch_path).json()["reach"]
+    assert (turned["processes"], turned["reached"]) == (1, 1)

@@ -14,7 +14,7 @@ from typing import Any
 from sallyport.store.cleaning import clean
 from sallyport.store.engine import Store
 from sallyport.store.usage import Usage, UsageKey, add_usage, usage_by
-from sallyport.vocab.clock import HOUR, ManualClock
+from sallyport.vocab.clock import DAY, HOUR, ManualClock
 from sallyport.vocab.ids import new_id
 
 WithStore = Callable[..., Any]
@@ -74,6 +74,7 @@ def test_what_is_told_apart(with_store: WithStore) -> None:
         assert await by(store, "hour", environment_id=new_id()) == {}
         assert await by(store, "hour", app_id=APP, until=START + HOUR) == {START: 8}
         assert await by(store, "hour", since=START + 1) == {START + HOUR: 1}
+        assert await by(store, "environment", route_key="other") == {ENVIRONMENT: 1}
 
     with_store(scenario)
 
@@ -85,6 +86,11 @@ def test_hours_are_in_order_and_all_else_by_calls(with_store: WithStore) -> None
             await store.write(add_usage, [(key, Usage(calls))])
         assert list(await by(store, "hour")) == [START + n * HOUR for n in range(3)]
         assert list(await by(store, "route")) == ["r1", "r2", "r0"]
+        next_day = replace(KEY, hour=START - START % DAY + DAY)
+        await store.write(add_usage, [(next_day, Usage(7))])
+        days = await by(store, "day", until=START + 2 * DAY)
+        assert days == {START - START % DAY: 16, next_day.hour: 7}
+        assert list(days) == sorted(days)
 
     with_store(scenario)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from sallyport.app.code import AppCode, open_app_code
-from sallyport.app.operator import build_admin
+from sallyport.app.operator import OwnState, build_admin
 from sallyport.app.public import open_way_in
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
@@ -17,9 +17,10 @@ from sallyport.folder import FolderLock, instance_of
 from sallyport.gateway.protocol import Door
 from sallyport.gateway.schedule import Scheduler
 from sallyport.model.decision import LogLine
+from sallyport.model.platform import LimitSetting
 from sallyport.runtime.resolve import Resolver
 from sallyport.runtime.sandbox.choice import Trust
-from sallyport.settings import Settings
+from sallyport.settings import Settings, limits_of
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store, open_store
 from sallyport.store.idempotency import interrupt_runs_of
@@ -90,6 +91,7 @@ async def _running(
     settings: Settings, store: Store, keys: Keys, code: AppCode, logs: Batch[LogLine]
 ) -> AsyncIterator[Platform]:
     pool = code.pool
+    own = OwnState(store, pool, logs)
     services = Services(
         store,
         settings.address,
@@ -98,10 +100,13 @@ async def _running(
         resolver=Resolver(settings.package_index),
         node=code.node,
         reload_keys=lambda: keys.reload(store),
+        processes=own.processes,
+        limits=tuple(LimitSetting(*each) for each in limits_of(settings)),
     )
     owner = instance_of(settings.folder)
     await store.write(interrupt_runs_of, owner)
     async with open_way_in(settings, services, keys, pool, owner) as way_in:
+        own.way_in = way_in
         scheduler = Scheduler(
             store,
             way_in.facts,

@@ -22,12 +22,17 @@ async def my_grants(services: Services, actor: Actor) -> list[GrantLine]:
     return await services.store.read(grants.grants_of_account, actor.account_id)
 
 
-async def site_grants(services: Services, actor: Actor, site: str) -> list[GrantLine]:
-    """What accounts have consented to on a site, for its admins. Raises `Refused`."""
+async def site_grants(
+    services: Services, actor: Actor, site: str, environment_id: str | None = None
+) -> list[GrantLine]:
+    """What accounts have consented to on a site, for one app environment or for all.
+
+    For admins of the site. Raises `Refused`.
+    """
 
     async def ask(reader: Reader) -> list[GrantLine]:
         found = await site_of_admin(reader, actor, site)
-        return await grants.grants_of_site(reader, found.id)
+        return await grants.grants_of_site(reader, found.id, environment_id)
 
     return await services.store.read(ask)
 

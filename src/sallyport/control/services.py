@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sallyport.control.attempts import Attempts
 from sallyport.model.directory import Site
+from sallyport.model.platform import LimitSetting, ProcessState
 from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.resolve import Resolver
 from sallyport.store.engine import Store
@@ -20,6 +21,10 @@ async def _nothing() -> None:
     return None
 
 
+async def _no_processes() -> tuple[ProcessState, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """`bundles` is the folder of deployed code; `stop_installation` ends its workers.
@@ -27,6 +32,7 @@ class Services:
     `resolver` fetches the packages that apps ask for. Without `node` no Node app can be deployed.
     `reload_keys` has this process sign and verify with the keys that the store holds now.
     `ending` is set when the platform stops: what would go on answering for minutes ends then.
+    `processes` asks how each process of the platform stands; `limits` are what they started with.
     """
 
     store: Store
@@ -39,6 +45,8 @@ class Services:
     policy: TokenPolicy = field(default_factory=TokenPolicy)
     reload_keys: Callable[[], Awaitable[None]] = _nothing
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    processes: Callable[[], Awaitable[tuple[ProcessState, ...]]] = _no_processes
+    limits: tuple[LimitSetting, ...] = ()
 
     def site_url(self, site: Site) -> str:
         """The site's own address: its host with the scheme and port of the public URL."""

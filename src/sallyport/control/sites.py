@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sallyport.control.places import site_of_member
 from sallyport.control.services import Services
-from sallyport.model.directory import Actor, Site, SiteRole
+from sallyport.model.directory import Actor, Organization, Site, SiteRole
 from sallyport.store import directory
+from sallyport.store.engine import Reader
 from sallyport.vocab.errors import Reason, Refused
 
 
@@ -15,6 +18,34 @@ async def my_sites(services: Services, actor: Actor) -> tuple[tuple[Site, SiteRo
         sites = await services.store.read(directory.all_sites)
         return tuple((site, SiteRole.ADMIN) for site in sites)
     return await services.store.read(directory.sites_of, actor.account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class MyOrganization:
+    """An organization and those of its sites that an account belongs to, each with its role."""
+
+    organization: Organization
+    administered: bool
+    sites: tuple[tuple[Site, SiteRole], ...]
+
+
+async def my_organizations(services: Services, actor: Actor) -> tuple[MyOrganization, ...]:
+    """The organizations that the actor is an admin of or has a site of, by name."""
+
+    async def ask(reader: Reader) -> tuple[MyOrganization, ...]:
+        if actor.account_id is None:
+            return ()
+        sites = await directory.sites_of(reader, actor.account_id)
+        return tuple(
+            MyOrganization(
+                each,
+                administered,
+                tuple((site, role) for site, role in sites if site.organization_id == each.id),
+            )
+            for each, administered in await directory.organizations_of(reader, actor.account_id)
+        )
+
+    return await services.store.read(ask)
 
 
 async def find_site(services: Services, actor: Actor, site: str) -> Site:

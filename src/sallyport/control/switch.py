@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sallyport.control.places import site_of_admin, site_of_member
+from sallyport.control.reach import Reach, reach_of
 from sallyport.control.services import Services
 from sallyport.model.directory import Actor, Site
 from sallyport.model.registry import Environment
@@ -18,8 +19,8 @@ from sallyport.vocab.errors import Reason, Refused
 class RestApis:
     """The switch of one app environment on one site, and the base URLs that it opens.
 
-    `changed_at` is milliseconds since the epoch; it and `changed_by` are None where nobody has
-    touched the switch.
+    `changed_at` is milliseconds since the epoch; it, `changed_by` and `reach` are None where nobody
+    has touched the switch. `reach` tells in how many processes it stands as said here.
     """
 
     enabled: bool
@@ -27,6 +28,7 @@ class RestApis:
     changed_by: str | None
     changed_by_email: str | None
     base_urls: tuple[str, ...]
+    reach: Reach | None = None
 
 
 async def set_rest_apis(
@@ -44,7 +46,7 @@ async def set_rest_apis(
         switch = await installations.set_switch(tx, actor, found.id, environment, enabled)
         return await _shown(services, tx, found, environment, switch)
 
-    return await services.store.write(work)
+    return await _reached(services, await services.store.write(work))
 
 
 async def rest_apis(
@@ -58,7 +60,13 @@ async def rest_apis(
         switch = await installed.switch_of(reader, found.id, environment.id)
         return await _shown(services, reader, found, environment, switch or installed.OFF)
 
-    return await services.store.read(ask)
+    return await _reached(services, await services.store.read(ask))
+
+
+async def _reached(services: Services, state: RestApis) -> RestApis:
+    if state.changed_at is None:
+        return state
+    return replace(state, reach=await reach_of(services, state.changed_at))
 
 
 async def _installed_environment(

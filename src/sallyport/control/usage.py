@@ -12,10 +12,10 @@ from sallyport.control.services import Services
 from sallyport.model.directory import Actor
 from sallyport.store.engine import Reader
 from sallyport.store.integrations import integration_by_client_id
-from sallyport.store.usage import By, UsageLine, usage_by
+from sallyport.store.usage import By, Usage, UsageLine, usage_by
 from sallyport.vocab.errors import Reason, Refused
 
-__all__ = ["UsageLine", "app_usage", "integration_usage", "site_usage"]
+__all__ = ["By", "Usage", "UsageLine", "app_usage", "integration_usage", "site_usage"]
 
 
 async def site_usage(
@@ -27,15 +27,26 @@ async def site_usage(
     since: int,
     until: int,
     app_id: str | None = None,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    route_key: str | None = None,
 ) -> tuple[UsageLine, ...]:
-    """Calls to a site (cloud id or host), of one app or of all, for its admins.
-
-    Raises `Refused`.
-    """
+    """Calls to a site (cloud id or host), all or those of an app, an environment of one, an
+    integration, a route; for its admins. Raises `Refused`."""
 
     async def ask(reader: Reader) -> tuple[UsageLine, ...]:
         found = await site_of_admin(reader, actor, site)
-        return await usage_by(reader, by, since=since, until=until, site_id=found.id, app_id=app_id)
+        return await usage_by(
+            reader,
+            by,
+            since=since,
+            until=until,
+            site_id=found.id,
+            app_id=app_id,
+            environment_id=environment_id,
+            client_id=client_id,
+            route_key=route_key,
+        )
 
     return await services.store.read(ask)
 

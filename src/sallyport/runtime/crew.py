@@ -62,6 +62,16 @@ class Crew:
         """How many workers there are or are on their way."""
         return len(self.workers) + self._starting
 
+    @property
+    def running(self) -> int:
+        """How many workers answer a call."""
+        return len(self.workers) - len(self._free)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls have no worker yet."""
+        return len(self._queue)
+
     def submit(self, call: Invocation, done: Done) -> None:
         """Run the call in a free worker, or let it wait for one."""
         if self._free:

@@ -235,6 +235,16 @@ class Pool:
         return sum(crew.size for crew in self._crews.values())
 
     @property
+    def running(self) -> int:
+        """How many workers answer a call."""
+        return sum(crew.running for crew in self._crews.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many calls have no worker yet."""
+        return sum(crew.waiting for crew in self._crews.values())
+
+    @property
     def bundles(self) -> frozenset[Path]:
         """The bundles that processes run or are made of."""
         return frozenset(

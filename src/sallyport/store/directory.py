@@ -14,6 +14,7 @@ from sallyport.store.accounts import PERSON, account_columns, account_of_row
 from sallyport.store.changes import Kind
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.locks import hold
 from sallyport.vocab.ids import new_id
 
 _organization, _product = schema.organization.c, schema.product.c
@@ -150,6 +151,28 @@ async def sites_of(reader: Reader, account_id: str) -> tuple[tuple[Site, SiteRol
     )
 
 
+async def organizations_of(
+    reader: Reader, account_id: str
+) -> tuple[tuple[Organization, bool], ...]:
+    """The organizations whose admin the account is (true), or that it has a site of; by name."""
+    administered = exists().where(
+        _org_admin.organization_id == _organization.id, _org_admin.account_id == account_id
+    )
+    has_a_site = exists().where(
+        _site.organization_id == _organization.id,
+        _membership.site_id == _site.id,
+        _membership.account_id == account_id,
+    )
+    rows = await reader.all(
+        select(schema.organization, administered.label("administered"))
+        .where(or_(administered, has_a_site))
+        .order_by(_organization.name, _organization.id)
+    )
+    return tuple(
+        (Organization(row.id, row.name, row.created_at), bool(row.administered)) for row in rows
+    )
+
+
 async def _sites(reader: Reader, condition: ColumnElement[bool] | None) -> tuple[Site, ...]:
     statement = (
         select(schema.site, _site_product.product)
@@ -189,6 +212,21 @@ async def members_of(reader: Reader, site_id: str) -> tuple[tuple[Account, SiteR
         .order_by(schema.account.c.email)
     )
     return tuple((account_of_row(row), SiteRole(row.role)) for row in rows)
+
+
+async def hold_site(tx: Tx, site_id: str) -> None:
+    """Let nobody else change who belongs to the site until the transaction ends."""
+    await hold(tx, schema.site, site_id)
+
+
+async def membership_of(reader: Reader, account_id: str, site_id: str) -> SiteRole | None:
+    """The role that the account has on the site by itself; None where it is no member."""
+    role = await reader.scalar(
+        select(_membership.role).where(
+            _membership.account_id == account_id, _membership.site_id == site_id
+        )
+    )
+    return SiteRole(role) if role is not None else None
 
 
 async def set_membership(tx: Tx, account_id: str, site_id: str, role: SiteRole) -> None:

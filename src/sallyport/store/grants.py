@@ -61,9 +61,13 @@ async def grants_of_account(reader: Reader, account_id: str) -> list[GrantLine]:
     return await _lines(reader, _grant.account_id == account_id)
 
 
-async def grants_of_site(reader: Reader, site_id: str) -> list[GrantLine]:
-    """The live consents on a site, newest first."""
-    return await _lines(reader, _grant.site_id == site_id)
+async def grants_of_site(
+    reader: Reader, site_id: str, environment_id: str | None = None
+) -> list[GrantLine]:
+    """The live consents on a site, for one app environment or for all, newest first."""
+    if environment_id is None:
+        return await _lines(reader, _grant.site_id == site_id)
+    return await _lines(reader, _grant.site_id == site_id, _grant.environment_id == environment_id)
 
 
 async def consented_scopes(
@@ -213,7 +217,7 @@ def read_grant(row: Row[Any]) -> Grant:
     )
 
 
-async def _lines(reader: Reader, which: ColumnElement[bool]) -> list[GrantLine]:
+async def _lines(reader: Reader, *which: ColumnElement[bool]) -> list[GrantLine]:
     rows: Sequence[Row[Any]] = await reader.all(
         select(
             schema.grant,
@@ -229,7 +233,7 @@ async def _lines(reader: Reader, which: ColumnElement[bool]) -> list[GrantLine]:
         .join(schema.site, schema.site.c.id == _grant.site_id)
         .join(schema.account, schema.account.c.id == _grant.account_id)
         .join(schema.integration, schema.integration.c.client_id == _grant.client_id)
-        .where(_grant.revoked_at.is_(None), schema.account.c.kind == PERSON, which)
+        .where(_grant.revoked_at.is_(None), schema.account.c.kind == PERSON, *which)
         .order_by(_grant.created_at.desc(), _grant.id)
     )
     return [

@@ -16,15 +16,19 @@ from sqlalchemy import ColumnElement, func, select
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.schema_calls import usage
+from sallyport.vocab.clock import DAY
 
-By = Literal["hour", "site", "integration", "route", "scope"]
+By = Literal["hour", "day", "site", "environment", "integration", "route", "scope"]
 
 MOST_LINES = 2_000
 
 _USAGE = usage.c
-_COLUMNS = {
+_TIMES = ("hour", "day")
+_COLUMNS: dict[By, ColumnElement[Any]] = {
     "hour": _USAGE.hour,
+    "day": _USAGE.hour - _USAGE.hour % DAY,
     "site": _USAGE.site_id,
+    "environment": _USAGE.environment_id,
     "integration": _USAGE.client_id,
     "route": _USAGE.route_key,
     "scope": _USAGE.scopes,
@@ -66,8 +70,8 @@ COUNTED = tuple(each.name for each in fields(Usage))
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """The usage of one `key`: an hour in milliseconds, a cloud id, a client id, a route's key, a
-    scope. None stands for calls that had none."""
+    """The usage of one `key`: the first millisecond of an hour or a day (UTC), a cloud id, an
+    environment id, a client id, a route's key, a scope. None stands for calls that had none."""
 
     key: str | int | None
     usage: Usage
@@ -93,11 +97,12 @@ async def usage_by(
     app_id: str | None = None,
     environment_id: str | None = None,
     client_id: str | None = None,
+    route_key: str | None = None,
 ) -> tuple[UsageLine, ...]:
     """Usage of the hours that begin in `since` <= hour < `until`, in milliseconds.
 
-    Hours come in order, all else with the most calls first; at most `MOST_LINES`. A call counts for
-    each scope of its route.
+    Hours and days come in order, all else with the most calls first; at most `MOST_LINES`. A call
+    counts for each scope of its route.
     """
     column = _COLUMNS[by]
     wanted: list[ColumnElement[bool]] = [_USAGE.hour >= since, _USAGE.hour < until]
@@ -106,6 +111,7 @@ async def usage_by(
         ("app_id", app_id),
         ("environment_id", environment_id),
         ("client_id", client_id),
+        ("route_key", route_key),
     ):
         if value is not None:
             wanted.append(_USAGE[name] == value)
@@ -119,9 +125,9 @@ async def usage_by(
             lines.setdefault(key or None, Usage()).add(found)
     ordered = sorted(
         (UsageLine(key, each) for key, each in lines.items()),
-        key=lambda line: line.key if by == "hour" else (-line.usage.calls, str(line.key)),  # type: ignore[arg-type,return-value]
+        key=lambda line: line.key if by in _TIMES else (-line.usage.calls, str(line.key)),  # type: ignore[arg-type,return-value]
     )
-    return tuple(ordered[-MOST_LINES:] if by == "hour" else ordered[:MOST_LINES])
+    return tuple(ordered[-MOST_LINES:] if by in _TIMES else ordered[:MOST_LINES])
 
 
 def _row(key: UsageKey, counted: Usage) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from sallyport.control import catalog, switch
 from sallyport.control.audit import MOST_LISTED, AuditLine, site_audit
+from sallyport.control.reach import Reach
 from sallyport.control.switch import RestApis
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
@@ -83,6 +84,16 @@ def _switch(state: RestApis) -> dict[str, Any]:
         "changed_by": state.changed_by,
         "changed_by_email": state.changed_by_email,
         "base_urls": list(state.base_urls),
+        "reach": None if state.reach is None else _reach(state.reach),
+    }
+
+
+def _reach(reach: Reach) -> dict[str, Any]:
+    """In how many processes the switch stands as said; everywhere where the two are equal."""
+    return {
+        "processes": reach.processes,
+        "reached": reach.reached,
+        "checked_at": iso(reach.checked_at),
     }
 
 

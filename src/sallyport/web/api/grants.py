@@ -27,9 +27,12 @@ async def end_mine(grant_id: str, actor: ActorDep, services: ServicesDep) -> Non
 
 
 @router.get("/admin/sites/{site}/grants")
-async def list_of_site(site: str, actor: ActorDep, services: ServicesDep) -> dict[str, Any]:
-    """What accounts have consented to on a site, for its admins."""
-    return {"items": [_line(each) for each in await grants.site_grants(services, actor, site)]}
+async def list_of_site(
+    site: str, actor: ActorDep, services: ServicesDep, environment_id: str | None = None
+) -> dict[str, Any]:
+    """What accounts have consented to on a site, for its admins; for one app environment or all."""
+    found = await grants.site_grants(services, actor, site, environment_id)
+    return {"items": [_line(each) for each in found]}
 
 
 @router.delete("/admin/sites/{site}/grants/{grant_id}", status_code=204)

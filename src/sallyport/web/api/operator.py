@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter
 
 from sallyport.control import accounts, operator
+from sallyport.control.platform_state import platform_state
 from sallyport.model.directory import SiteRole
+from sallyport.vocab.clock import iso
 from sallyport.web.api import shapes
 from sallyport.web.api.base import ActorDep, ServicesDep
 from sallyport.web.api.bodies import Body
@@ -56,6 +59,20 @@ class NewToken(Body):
 
 class Part(Body):
     role: Literal["member", "admin"]
+
+
+@router.get("/platform")
+async def read_platform(actor: ActorDep, services: ServicesDep) -> dict[str, Any]:
+    """Processes, what they hold, their limits, and how much there is."""
+    found = await platform_state(services, actor)
+    return {
+        "processes": [
+            {**asdict(each), "at": iso(each.at), "started_at": iso(each.started_at)}
+            for each in found.processes
+        ],
+        "limits": [asdict(each) for each in found.limits],
+        "counts": asdict(found.counts),
+    }
 
 
 @router.get("/organizations")

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from sallyport.control import usage
+from sallyport.control import call_figures, usage
+from sallyport.control.call_figures import Parties
 from sallyport.control.usage import UsageLine
 from sallyport.vocab.clock import DAY, iso
 from sallyport.web.api.base import ActorDep, ServicesDep
@@ -26,15 +27,103 @@ async def read_site_usage(
     site: str,
     actor: ActorDep,
     services: ServicesDep,
-    by: Literal["hour", "route", "scope", "integration"] = "hour",
+    by: Literal["hour", "day", "route", "scope", "integration", "environment"] = "hour",
     app_id: str | None = None,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    route: str | None = None,
     since: Since = None,
     until: Until = None,
 ) -> dict[str, Any]:
-    """Calls to a site, of one app or of all, for its admins."""
-    span = _span(services, since, until)
-    lines = await usage.site_usage(services, actor, site, by, app_id=app_id, **span)
+    """Calls to a site, of one app or of all, for its admins. `route` is a route's key."""
+    lines = await usage.site_usage(
+        services,
+        actor,
+        site,
+        by,
+        app_id=app_id,
+        environment_id=environment_id,
+        client_id=client_id,
+        route_key=route,
+        **_span(services, since, until),
+    )
     return {"items": _items(lines, by)}
+
+
+@router.get("/admin/sites/{site}/latency")
+async def read_site_latency(
+    site: str,
+    actor: ActorDep,
+    services: ServicesDep,
+    by: Literal["hour", "day", "all"] = "hour",
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    route: str | None = None,
+    since: Since = None,
+    until: Until = None,
+) -> dict[str, Any]:
+    """How long allowed calls on record took, in microseconds, for admins of the site."""
+    lines = await call_figures.site_latency(
+        services,
+        actor,
+        site,
+        by,
+        of=Parties(environment_id, client_id, route),
+        **_span(services, since, until),
+    )
+    return {
+        "items": [
+            {
+                **({} if by == "all" else {by: iso(line.at)}),
+                "calls": line.calls,
+                "p50_us": line.p50_us,
+                "p95_us": line.p95_us,
+                "p99_us": line.p99_us,
+            }
+            for line in lines
+        ]
+    }
+
+
+@router.get("/admin/sites/{site}/refusals")
+async def read_site_refusals(
+    site: str,
+    actor: ActorDep,
+    services: ServicesDep,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    route: str | None = None,
+    since: Since = None,
+    until: Until = None,
+) -> dict[str, Any]:
+    """Why calls on record were refused, by gate and reason, for admins of the site."""
+    lines = await call_figures.site_refusals(
+        services,
+        actor,
+        site,
+        of=Parties(environment_id, client_id, route),
+        **_span(services, since, until),
+    )
+    return {
+        "items": [{"gate": line.gate, "reason": line.reason, "calls": line.calls} for line in lines]
+    }
+
+
+@router.get("/admin/sites/{site}/last-day")
+async def read_last_day(
+    site: str,
+    actor: ActorDep,
+    services: ServicesDep,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    route: str | None = None,
+    grant_id: str | None = None,
+    account_id: str | None = None,
+) -> dict[str, Any]:
+    """How many calls came in the last day, of a thing that somebody is about to end."""
+    of = Parties(environment_id, client_id, route, grant_id, account_id)
+    found = await call_figures.last_day(services, actor, site, of)
+    return {"calls": found.calls, "since": iso(found.since)}
 
 
 @router.get("/apps/{app_id}/environments/{environment}/usage")
