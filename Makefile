@@ -15,7 +15,7 @@ run: setup ## start the platform with the example app (flags: ARGS="--once --jso
 
 test: $(VENV)/.ready-dev browser wrk ## run every test and check
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.ready-dev ## style, types, import rules
 	$(BIN)/ruff check .
