@@ -65,8 +65,10 @@ def lint_folder(
 
     `variables` fill in what the manifest declares; by default the process environment does.
     """
+    from sallyport.manifest.api_notes import read_api_notes
     from sallyport.manifest.lint import lint as best_practices
     from sallyport.manifest.load import read_custom_scopes, read_manifest
+    from sallyport.manifest.rules import code_folder
     from sallyport.manifest.source import Folder
 
     read = read_manifest(
@@ -77,11 +79,20 @@ def lint_folder(
     )
     declared = Path(CUSTOM_SCOPES)
     scopes = read_custom_scopes(declared.read_bytes()) if declared.exists() else None
+    notes: tuple[Diagnostic, ...] = ()
+    if read.manifest is not None:
+        notes = read_api_notes(read.manifest, _read_file, code_folder(read.root)).diagnostics
     return [
         *read.diagnostics,
         *(scopes.diagnostics if scopes else ()),
         *best_practices(read, scopes, forge=forge),
+        *notes,
     ]
+
+
+def _read_file(name: str) -> bytes | None:
+    path = Path(name)
+    return path.read_bytes() if path.is_file() else None
 
 
 def show_findings(found: Sequence[Diagnostic]) -> None:

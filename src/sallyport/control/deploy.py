@@ -14,13 +14,16 @@ from sallyport.control.names import clean_name
 from sallyport.control.places import environment_named
 from sallyport.control.runnable import require_runnable
 from sallyport.control.services import Services
+from sallyport.manifest import api_notes
 from sallyport.manifest.document import MAX_BYTES
 from sallyport.manifest.lint import lint
 from sallyport.manifest.load import from_json, read_manifest, to_json
 from sallyport.manifest.requirements import LARGEST as LARGEST_REQUIREMENTS
 from sallyport.manifest.requirements import PROJECT_FILE, REQUIREMENTS_FILE, read_requirements
+from sallyport.manifest.rules import code_folder
 from sallyport.manifest.source import Files
 from sallyport.manifest.versioning import needs_major
+from sallyport.model.api_notes import ApiNotes
 from sallyport.model.directory import Actor
 from sallyport.model.manifest import Diagnostic, Manifest
 from sallyport.model.registry import Environment, Version
@@ -47,6 +50,15 @@ class Package:
     name: str
     version: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What an archive says of itself."""
+
+    manifest: Manifest
+    notes: ApiNotes
+    warnings: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,8 @@ async def deploy(
         return {each.key: each.value for each in held if each.value is not None}
 
     variables = await services.store.read(may)
-    manifest, warnings = await asyncio.to_thread(read_upload, archive, variables)
+    upload = await asyncio.to_thread(read_upload, archive, variables)
+    manifest = upload.manifest
     _require_own(manifest, app_id)
     await asyncio.to_thread(require_runnable, manifest, archive, services.node)
     async with services.resolver.wheels(await _requirements(manifest, archive)) as wheels:
@@ -112,8 +125,9 @@ async def deploy(
             tag=tag,
             judge=judge_of(manifest, approved),
             dependencies=lock_of(wheels) if wheels else None,
+            notes=api_notes.to_json(upload.notes) if upload.notes else None,
         )
-        return Deployed(version, environment, is_major, warnings)
+        return Deployed(version, environment, is_major, upload.warnings)
 
     return await services.store.write(work)
 
@@ -141,23 +155,37 @@ async def list_versions(
     return await services.store.read(ask)
 
 
-def read_upload(
-    archive: bytes, variables: Mapping[str, str]
-) -> tuple[Manifest, tuple[Diagnostic, ...]]:
-    """The manifest of an upload and the warnings about it; blocks. Raises `Refused`."""
+def read_upload(archive: bytes, variables: Mapping[str, str]) -> Upload:
+    """What an upload says of itself, and the warnings about it; blocks. Raises `Refused`."""
     data, files = _open(archive)
     read = read_manifest(data, MANIFEST_FILE, source=files, variables=variables)
     found = (*read.diagnostics, *lint(read))
     if read.manifest is None:
-        errors = [each for each in found if each.level == "error"]
-        raise Refused(
-            Reason.MANIFEST_INVALID,
-            f"{MANIFEST_FILE} has {len(errors)} error{'s' if len(errors) != 1 else ''}. "
-            f"The first, at {errors[0].line}:{errors[0].column}: {errors[0].message}",
-            fix="Run `sallyport lint` and mend what it lists.",
-            members={"diagnostics": [as_member(each) for each in found]},
-        )
-    return read.manifest, tuple(each for each in found if each.level == "warning")
+        raise _has_errors(MANIFEST_FILE, found)
+    noted = api_notes.read_api_notes(read.manifest, _reader(archive), code_folder(read.root))
+    if any(each.level == "error" for each in noted.diagnostics):
+        raise _has_errors(noted.diagnostics[0].file, noted.diagnostics)
+    found = (*found, *noted.diagnostics)
+    warnings = tuple(each for each in found if each.level == "warning")
+    return Upload(read.manifest, noted.notes, warnings)
+
+
+def _has_errors(file: str, found: Sequence[Diagnostic]) -> Refused:
+    errors = [each for each in found if each.level == "error"]
+    return Refused(
+        Reason.MANIFEST_INVALID,
+        f"{file} has {len(errors)} error{'s' if len(errors) != 1 else ''}. "
+        f"The first, at {errors[0].line}:{errors[0].column}: {errors[0].message}",
+        fix="Run `sallyport lint` and mend what it lists.",
+        members={"diagnostics": [as_member(each) for each in found]},
+    )
+
+
+def _reader(archive: bytes) -> api_notes.ReadFile:
+    def read(name: str) -> bytes | None:
+        return _read_files(archive, (name,), api_notes.LARGEST + 1).get(name)
+
+    return read
 
 
 def judge_of(manifest: Manifest, approved: frozenset[str]) -> Judge:

@@ -63,3 +63,12 @@ class Services:
             f"{self.public_url}/svc/{product}/{site.id}/{tail}",
             f"{self.site_url(site)}/gateway/api/svc/{product}/{tail}",
         )
+
+    def base_url_patterns(self, product: str, app_id: str, environment_id: str) -> tuple[str, str]:
+        """As `base_urls`, for readers on any site: `{cloud-id}` and `{site}` are theirs to fill."""
+        tail = f"apps/{app_id}_{environment_id}"
+        scheme = urlsplit(self.public_url).scheme
+        return (
+            f"{self.public_url}/svc/{product}/{{cloud-id}}/{tail}",
+            f"{scheme}://{{site}}/gateway/api/svc/{product}/{tail}",
+        )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sallyport.manifest.paths import DoubleStar, Literal, Param, Pattern, parse_path, shape
 from sallyport.model.access import product_scope
+from sallyport.model.api_notes import NO_NOTES, ApiNotes, BodyNotes, FunctionNotes, ParameterNotes
 from sallyport.model.manifest import Manifest, Route, ScopeDeclaration
 
 OPENAPI_VERSION = "3.1.0"
 
 _SECURITY = "oauth2"
+_JSON = "application/json"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REFUSALS = {
     "401": "There is no valid access token.",
@@ -32,12 +35,13 @@ def document(
     product: str,
     authorization_url: str,
     token_url: str,
+    notes: ApiNotes | None = None,
 ) -> dict[str, Any]:
-    """The OpenAPI document for one installation.
+    """The OpenAPI document for one installation, or with braces in `base_url` for any.
 
     `base_url` is what stands before a route's path, contract section (d). Every route needs its
     own scopes and the product's. `*` and `**` become parameters; OpenAPI has no word for `**`, so
-    its parameter says that it may hold slashes.
+    its parameter says that it may hold slashes. `notes` are the developer's own, by handler.
     """
     names = {scope.name: scope.display_name or scope.description for scope in scopes}
     described = {scope: names.get(scope, scope) for scope in sorted(manifest.custom_scopes)}
@@ -51,8 +55,8 @@ def document(
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version},
-        "servers": [{"url": base_url}],
-        "paths": _paths(manifest, product),
+        "servers": [_server(base_url)],
+        "paths": _paths(manifest, product, notes or {}),
         "components": {
             "schemas": {"Problem": _PROBLEM},
             "securitySchemes": {
@@ -62,20 +66,39 @@ def document(
     }
 
 
-def _paths(manifest: Manifest, product: str) -> dict[str, Any]:
+def notes_of(manifest: Manifest, notes: ApiNotes) -> dict[str, FunctionNotes]:
+    """The notes of each route, by its key; empty ones where the developer wrote none."""
+    handlers = {function.key: function.handler for function in manifest.functions}
+    return {
+        route.key: notes.get(handlers.get(route.function, ""), NO_NOTES)
+        for route in manifest.routes
+    }
+
+
+def _server(base_url: str) -> dict[str, Any]:
+    names = re.findall(r"\{([a-z-]+)\}", base_url)
+    server: dict[str, Any] = {"url": base_url}
+    if names:
+        server["variables"] = {name: {"default": name} for name in names}
+    return server
+
+
+def _paths(manifest: Manifest, product: str, notes: ApiNotes) -> dict[str, Any]:
     """Path items. Routes of one shape share an item: OpenAPI forbids two that differ in names."""
+    said = notes_of(manifest, notes)
     items: dict[str, Any] = {}
     templates: dict[tuple[str, ...], str] = {}
     for route in manifest.routes:
         pattern = parse_path(route.path)
-        template, parameters = _template(pattern)
+        template, parameters = path_parameters(pattern, said[route.key])
         first = templates.setdefault(shape(pattern), template)
         item = items.setdefault(first, {"parameters": parameters} if parameters else {})
-        item[route.operation.lower()] = _operation(route, product)
+        item[route.operation.lower()] = _operation(route, product, said[route.key])
     return items
 
 
-def _template(pattern: Pattern) -> tuple[str, list[dict[str, Any]]]:
+def path_parameters(pattern: Pattern, notes: FunctionNotes) -> tuple[str, list[dict[str, Any]]]:
+    """A path as OpenAPI writes it, `/employees/{id}`, and its parameters in order."""
     taken = set(pattern.names)
     parts = []
     parameters = []
@@ -90,7 +113,8 @@ def _template(pattern: Pattern) -> tuple[str, list[dict[str, Any]]]:
         else:
             name, description = _free_name("segment", taken), "One segment."
         parts.append(f"{{{name}}}")
-        parameters.append(_parameter(name, description))
+        said = notes.path.get(name, ParameterNotes())
+        parameters.append(_parameter(name, said.description or description, said))
     return "/" + "/".join(parts), parameters
 
 
@@ -103,31 +127,67 @@ def _free_name(base: str, taken: set[str]) -> str:
     return name
 
 
-def _parameter(name: str, description: str | None) -> dict[str, Any]:
+def _parameter(name: str, description: str | None, notes: ParameterNotes) -> dict[str, Any]:
     parameter: dict[str, Any] = {
         "name": name,
         "in": "path",
         "required": True,
-        "schema": {"type": "string", "minLength": 1},
+        "schema": notes.schema or {"type": "string", "minLength": 1},
     }
-    if description is not None:
-        parameter["description"] = description
-    return parameter
+    return _with(parameter, description=description, example=notes.example)
 
 
-def _operation(route: Route, product: str) -> dict[str, Any]:
+def _operation(route: Route, product: str, notes: FunctionNotes) -> dict[str, Any]:
+    needs = f"Needs {', '.join((*route.scopes, product_scope(product)))}."
     operation: dict[str, Any] = {
         "operationId": route.key,
-        "description": f"Needs {', '.join((*route.scopes, product_scope(product)))}.",
+        "description": f"{notes.description}\n\n{needs}" if notes.description else needs,
         "security": [{_SECURITY: [*route.scopes, product_scope(product)]}],
-        "responses": {
-            "200": {"description": "The function's answer.", "content": _JSON},
-            **{status: _refusal(text) for status, text in _REFUSALS.items()},
-        },
+        "responses": _responses(notes),
     }
-    if route.operation in _WITH_BODY:
-        operation["requestBody"] = {"content": _JSON}
+    if notes.summary:
+        operation = {"summary": notes.summary, **operation}
+    if notes.query:
+        operation["parameters"] = [
+            _with(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": said.required,
+                    "schema": said.schema or {"type": "string"},
+                },
+                description=said.description,
+                example=said.example,
+            )
+            for name, said in notes.query.items()
+        ]
+    if route.operation in _WITH_BODY or notes.request is not None:
+        said = notes.request
+        described = _body(said)
+        operation["requestBody"] = _with(described, description=said.description if said else None)
     return operation
+
+
+def _responses(notes: FunctionNotes) -> dict[str, Any]:
+    """The function's own answers before the platform's refusals; 200 where none is told."""
+    own = {
+        status: {"description": said.description or "The function's answer.", **_body(said)}
+        for status, said in notes.responses.items()
+    }
+    if not any(status.startswith(("2", "3")) for status in own):
+        own = {"200": {"description": "The function's answer.", **_body(None)}, **own}
+    return {**{status: _refusal(text) for status, text in _REFUSALS.items()}, **own}
+
+
+def _body(notes: BodyNotes | None) -> dict[str, Any]:
+    """What a body holds, as `content`."""
+    if notes is None:
+        return {"content": {_JSON: {"schema": {}}}}
+    return {"content": {_JSON: _with({"schema": notes.schema}, example=notes.example)}}
+
+
+def _with(described: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**described, **{name: it for name, it in more.items() if it is not None and it != ""}}
 
 
 def _refusal(text: str) -> dict[str, Any]:
@@ -135,7 +195,6 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/problem+json": problem}}
 
 
-_JSON: Mapping[str, Any] = {"application/json": {"schema": {}}}
 _PROBLEM: Mapping[str, Any] = {
     "type": "object",
     "description": "RFC 9457",

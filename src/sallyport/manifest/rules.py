@@ -220,9 +220,9 @@ def _runtime_name(root: Mapping) -> str | None:
     return name.text if name is not None else None
 
 
-def code_folder(root: Mapping) -> str:
+def code_folder(root: Mapping | None) -> str:
     """`src/`, or `app.package.path` where the app brings its own bundle, contract section (b.5)."""
-    app = root.get("app")
+    app = root.get("app") if root is not None else None
     package = app.get("package") if isinstance(app, Mapping) else None
     if isinstance(package, Mapping):
         bundler, path = package.text("bundler"), package.text("path")

@@ -211,6 +211,13 @@ version = Table(
     UniqueConstraint("environment_id", "major", "minor"),
 )
 
+version_notes = Table(
+    "version_notes",
+    metadata,
+    reference("version_id", "version.id", primary_key=True),
+    Column("notes", Text, nullable=False),
+)
+
 installation = Table(
     "installation",
     metadata,

@@ -20,6 +20,7 @@ from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
 _VERSION = schema.version.c
+_NOTES = schema.version_notes.c
 
 Judge = Callable[[Version | None, frozenset[str]], bool]
 """Given the newest version and the registered scopes: must the next be a major? Raises `Refused`"""
@@ -105,6 +106,14 @@ async def manifests(reader: Reader, version_ids: Iterable[str]) -> dict[str, str
     return {row.id: row.manifest for row in rows}
 
 
+async def notes_of(reader: Reader, version_id: str) -> str | None:
+    """What the developer tells callers about a version's functions, as JSON text."""
+    found: str | None = await reader.scalar(
+        select(_NOTES.notes).where(_NOTES.version_id == version_id)
+    )
+    return found
+
+
 async def add_version(
     tx: Tx,
     actor: Actor,
@@ -115,8 +124,11 @@ async def add_version(
     tag: str | None,
     judge: Judge,
     dependencies: str | None = None,
+    notes: str | None = None,
 ) -> tuple[Version, bool]:
     """Number and keep a version; says whether it began a new major.
+
+    `notes` are for its API documentation; nobody who decides or runs a call reads them.
 
     `judge` sees what is true while the number is taken, so neither a competing deployment nor a
     competing registration can slip between its verdict and the row.
@@ -142,6 +154,8 @@ async def add_version(
     await tx.run(
         insert(schema.version).values({name: getattr(made, name) for name in Version.__slots__})
     )
+    if notes is not None:
+        await tx.run(insert(schema.version_notes).values(version_id=made.id, notes=notes))
     tx.changed(Kind.VERSION, environment.id)
     tx.audit(
         Event.VERSION_DEPLOYED,

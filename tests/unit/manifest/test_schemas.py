@@ -21,7 +21,7 @@ from sallyport.scopes.grammar import CUSTOM_SCOPE_PATTERN
 ROUTE = schema("manifest")["$defs"]["apiRoute"]["properties"]
 
 
-@pytest.mark.parametrize("name", ["manifest", "custom-scopes"])
+@pytest.mark.parametrize("name", ["manifest", "custom-scopes", "api-notes"])
 def test_the_files_are_schemas_of_2020_12(name: Any) -> None:
     found = schema(name)
     Draft202012Validator.check_schema(plain(name).schema)
