@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -65,6 +67,21 @@ def spend(two: TwoSites, token: str) -> tuple[int, httpx.Response]:
     raise AssertionError("unreachable")
 
 
+def came_back(since: float, per_minute: int) -> int:
+    """How many calls of a quota may have come back meanwhile; a busy machine takes its time."""
+    return int((time.monotonic() - since) * per_minute / 60) + 1
+
+
+def until_limited(call: Callable[[], httpx.Response]) -> httpx.Response:
+    """The refusal of a call whose quota is spent; what came back of it meanwhile is spent first."""
+    answer = call()
+    for _ in range(5):
+        if answer.status_code != 200:
+            break
+        answer = call()
+    return answer
+
+
 def limited(answer: httpx.Response, by: str) -> None:
     assert answer.status_code == 429, answer.text
     body = answer.json()
@@ -76,23 +93,24 @@ def limited(answer: httpx.Response, by: str) -> None:
 
 def test_quotas_by_account_integration_and_app(two: TwoSites) -> None:
     member = two.app.tokens["access_token"]
+    since = time.monotonic()
     passed, refused = spend(two, member)
-    # What comes back while the calls run is little: one in three seconds.
-    assert ACCOUNT <= passed <= ACCOUNT + 3
+    assert ACCOUNT <= passed <= ACCOUNT + came_back(since, ACCOUNT)
     limited(refused, "account")
     assert refused.headers["ratelimit"].startswith('"account";r=0;t=')
     for method, path in CALLS:
-        limited(two.app.call(method, path), "account")
+        limited(until_limited(partial(two.app.call, method, path)), "account")
 
     # A new token of the same account is the same account.
     fresh = two.app.consent()["access_token"]
-    limited(two.app.call("GET", "/open/x", token=fresh), "account")
+    limited(until_limited(partial(two.app.call, "GET", "/open/x", token=fresh)), "account")
 
     # Another account goes on, until the integration is spent.
     admin = two.app.consent("admin")["access_token"]
     passed, refused = spend(two, admin)
     limited(refused, "integration")
-    assert INTEGRATION - ACCOUNT - 3 <= passed <= INTEGRATION - ACCOUNT + 5
+    back = came_back(since, INTEGRATION)
+    assert INTEGRATION - ACCOUNT - back <= passed <= INTEGRATION - ACCOUNT + back
 
     # The other site, by the same integration and app, has quotas of its own.
     there = [
@@ -103,7 +121,7 @@ def test_quotas_by_account_integration_and_app(two: TwoSites) -> None:
 
     # Another app on the first site too, though the account is the same.
     other = deploy_echo(two.demo)
-    limited(other.call("GET", "/open/x"), "account")
+    limited(until_limited(partial(other.call, "GET", "/open/x")), "account")
     assert other.call("GET", "/open/x", token=other.consent("admin")["access_token"]).is_success
 
 
