@@ -224,17 +224,18 @@ def test_name_and_callbacks_change_and_the_url_with_them(people: People) -> None
     refused(people.member.patch(path, json={"owner": "x"}), 422, "invalid_input")
 
 
-def test_bound_tokens_can_be_required_from_the_start_and_later(people: People) -> None:
-    assert answer(people.create(), 201)["require_dpop"] is False
-    made = answer(people.create(require_dpop=True), 201)
-    assert made["require_dpop"] is True
+@pytest.mark.parametrize("rule", ["require_dpop", "require_par"])
+def test_a_rule_holds_from_the_start_or_later(people: People, rule: str) -> None:
+    assert answer(people.create(), 201)[rule] is False
+    made = answer(people.create(**{rule: True}), 201)
+    assert made[rule] is True
     path = f"/integrations/{made['client_id']}"
     for wanted in (False, True):
-        assert answer(people.member.patch(path, json={"require_dpop": wanted}), 200)
-        assert answer(people.member.get(path), 200)["require_dpop"] is wanted
-    assert answer(people.member.patch(path, json={"name": "Other"}), 200)["require_dpop"] is True
-    refused(people.other.patch(path, json={"require_dpop": False}), 404, "not_found")
-    refused(people.member.patch(path, json={"require_dpop": "maybe"}), 422, "invalid_input")
+        assert answer(people.member.patch(path, json={rule: wanted}), 200)
+        assert answer(people.member.get(path), 200)[rule] is wanted
+    assert answer(people.member.patch(path, json={"name": "Other"}), 200)[rule] is True
+    refused(people.other.patch(path, json={rule: False}), 404, "not_found")
+    refused(people.member.patch(path, json={rule: "maybe"}), 422, "invalid_input")
 
 
 def test_links_are_changed_and_removed(people: People) -> None:

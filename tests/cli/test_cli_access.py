@@ -75,12 +75,16 @@ def test_an_integration(installed: Terminal, site: str) -> None:
     installed.run("integrations", "rotate-secret", client, "--end-previous")
 
     assert "bearer or DPoP" in installed.out("integrations", "show", client)
-    changed = installed.out("integrations", "change", client, "--name", "N", "--require-dpop")
+    rules = ("--require-dpop", "--require-par")
+    changed = installed.out("integrations", "change", client, "--name", "N", *rules)
     assert "Changed the integration N" in changed
     assert "bound to a key" in changed
-    assert installed.json("integrations", "change", client)["require_dpop"] is True
-    installed.run("integrations", "change", client, "--no-require-dpop")
-    assert installed.json("integrations", "show", client)["require_dpop"] is False
+    assert "pushed (PAR)" in changed
+    kept = installed.json("integrations", "change", client)
+    assert (kept["require_dpop"], kept["require_par"]) == (True, True)
+    installed.run("integrations", "change", client, "--no-require-dpop", "--no-require-par")
+    shown = installed.json("integrations", "show", client)
+    assert (shown["require_dpop"], shown["require_par"]) == (False, False)
 
     installed.run("integrations", "delete", client)
     assert installed.json("integrations", "list") == []

@@ -94,6 +94,9 @@ def list_integrations(as_json: bool) -> None:
     is_flag=True,
     help="A client written for Forge, which sends no PKCE challenge.",
 )
+@click.option(
+    "--require-par", is_flag=True, help="It pushes its authorization requests (RFC 9126)."
+)
 @click.option("--require-dpop", is_flag=True, help="It gets no bearer tokens (RFC 9449).")
 @site_option
 @environment_option
@@ -108,6 +111,7 @@ def create(
     redirect_uris: tuple[str, ...],
     public: bool,
     forge_compatible: bool,
+    require_par: bool,
     require_dpop: bool,
     site: str,
     environment: str,
@@ -137,6 +141,7 @@ def create(
                 "link": link,
                 "public": public,
                 "forge_compatible": forge_compatible,
+                "require_par": require_par,
                 "require_dpop": require_dpop,
             },
         )
@@ -174,6 +179,11 @@ def show(client_id: str, as_json: bool) -> None:
     help="The callback URLs from now on, instead of those before; may be given several times.",
 )
 @click.option(
+    "--require-par/--no-require-par",
+    default=None,
+    help="Whether it pushes its authorization requests from now on (RFC 9126).",
+)
+@click.option(
     "--require-dpop/--no-require-dpop",
     default=None,
     help="Whether it gets no bearer tokens from now on (RFC 9449).",
@@ -183,6 +193,7 @@ def change(
     client_id: str,
     name: str | None,
     redirect_uris: tuple[str, ...],
+    require_par: bool | None,
     require_dpop: bool | None,
     as_json: bool,
 ) -> None:
@@ -190,6 +201,7 @@ def change(
     wanted = {
         "name": name,
         "redirect_uris": list(redirect_uris) or None,
+        "require_par": require_par,
         "require_dpop": require_dpop,
     }
     with signed_in() as api:
@@ -331,6 +343,7 @@ def _show(integration: dict[str, Any]) -> None:
     if each.get("client_secret"):
         rows.append(("Client secret", each["client_secret"]))
     rows.append(("Kind", _kind(each)))
+    rows.append(("Requests", "pushed (PAR)" if each["require_par"] else "in the address or pushed"))
     rows.append(("Tokens", "bound to a key (DPoP)" if each["require_dpop"] else "bearer or DPoP"))
     rows.append(("Callback URLs", each["redirect_uris"]))
     for link in each["links"]:

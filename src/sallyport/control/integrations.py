@@ -66,13 +66,15 @@ async def create_integration(
     *,
     public: bool = False,
     forge_compatible: bool = False,
+    require_par: bool = False,
     require_dpop: bool = False,
 ) -> tuple[IntegrationView, str | None]:
     """A new integration, linked, and its secret, which is told this once. Raises `Refused`.
 
     A public client (an app on people's devices, a page in a browser) has no secret and always uses
-    PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE. `require_dpop`: it gets
-    tokens that are bound to a key, and no bearer tokens (RFC 9449).
+    PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE. `require_par`: it
+    pushes its authorization requests (RFC 9126). `require_dpop`: it gets tokens that are bound to
+    a key, and no bearer tokens (RFC 9449).
     """
     cleaned = clean_name(name, "integration's name")
     note = clean_words(wanted.note, "note")
@@ -108,6 +110,7 @@ async def create_integration(
             kind=kind,
             forge_compatible=forge_compatible,
             note=note,
+            require_par=require_par,
             require_dpop=require_dpop,
         )
         return await _view(services, tx, made)
@@ -160,6 +163,7 @@ async def change_integration(
     *,
     name: str | None = None,
     redirect_uris: Sequence[str] | None = None,
+    require_par: bool | None = None,
     require_dpop: bool | None = None,
 ) -> IntegrationView:
     """Another name, other callback URLs, other rules; by its maker. Raises `Refused`.
@@ -177,6 +181,7 @@ async def change_integration(
             client_id,
             name=cleaned,
             redirect_uris=callbacks,
+            require_par=require_par,
             require_dpop=require_dpop,
         )
         return await _view(services, tx, changed)

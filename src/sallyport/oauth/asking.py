@@ -24,6 +24,7 @@ from sallyport.scopes.grammar import is_custom, split_namespaced
 from sallyport.store.approvals import awaited_scopes
 from sallyport.store.consent import Offered, offered_environment
 from sallyport.store.integrations import integration_by_client_id
+from sallyport.store.pushed import open_request, opened_request
 from sallyport.tokens.policy import is_challenge
 from sallyport.tokens.proof import is_thumbprint
 from sallyport.vocab import ids
@@ -46,6 +47,9 @@ KNOWN = frozenset(
         "state",
     }
 )
+REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
+"""What comes before the handle of a pushed request (RFC 9126 section 2.2)."""
+
 PROMPTS = frozenset({"consent", "login", "none"})
 
 
@@ -61,12 +65,24 @@ class Stop(Exception):
         self.title = title
         self.fix = fix
 
+    @property
+    def told(self) -> str:
+        """Why, and what to do about it, in one text."""
+        return self.description if self.fix is None else f"{self.description} {self.fix}"
+
 
 @dataclass(slots=True)
 class Asking:
-    """What the steps have found out so far. Scopes are un-namespaced."""
+    """What the steps have found out so far. Scopes are un-namespaced.
+
+    `pushed`: the parameters came from the client itself (RFC 9126). The browser then has `handle`
+    in their place; `opened` tells that it has just been given it.
+    """
 
     parameters: Parameters
+    pushed: bool = False
+    handle: str | None = None
+    opened: bool = False
     integration: Integration | None = None
     redirect_uri: str | None = None
     environment_id: str | None = None
@@ -83,8 +99,66 @@ class Asking:
         assert self.offered is not None
         return self.offered
 
+    def carried(self) -> tuple[tuple[str, str], ...]:
+        """What brings this request back: itself, or the handle of a pushed one."""
+        if self.handle is None:
+            return self.parameters.pairs()
+        return (
+            ("client_id", self.client.client_id),
+            ("request_uri", REQUEST_URI + self.handle),
+        )
+
     def prompts(self) -> frozenset[str]:
         return frozenset((self.parameters.get("prompt") or "").split())
+
+
+async def as_pushed(oauth: OAuth, asking: Asking) -> None:
+    """Where `request_uri` is a pushed request's, what was pushed is what is asked (RFC 9126
+    section 4).
+
+    The address may repeat it and may not say otherwise.
+    """
+    address = asking.parameters
+    request_uri = address.get("request_uri") or ""
+    handle = request_uri.removeprefix(REQUEST_URI)
+    if handle == request_uri:
+        return
+    fresh = ids.is_well_formed(handle, ids.PUSHED_REQUEST)
+    client_id = address.get("client_id") or ""
+    digest, now = ids.digest(handle), oauth.store.clock.now()
+    if fresh:
+        handle = ids.new_secret(ids.OPENED_REQUEST)
+        ends_at = now + oauth.policy.question_lifetime
+        pairs = await oauth.store.write(
+            open_request, client_id, digest, ids.digest(handle), ends_at
+        )
+    elif ids.is_well_formed(handle, ids.OPENED_REQUEST):
+        pairs = await oauth.store.read(opened_request, client_id, digest, now)
+    else:
+        pairs = None
+    if pairs is None:
+        raise Stop(
+            INVALID_REQUEST,
+            "The request that the integration prepared was used before, has expired, or is not "
+            "this integration's.",
+            title="This request is no longer good",
+            fix="Start again from the integration.",
+        )
+    asking.parameters = Parameters(pairs, KNOWN)
+    asking.pushed, asking.handle, asking.opened = True, handle, fresh
+    pushed = dict(pairs)
+    others = address.sent - {"request_uri"}
+    unlike = sorted(
+        name for name in others if name in address.repeated or address.get(name) != pushed.get(name)
+    )
+    if unlike:
+        raise Stop(
+            INVALID_REQUEST,
+            f"The address and the request that the integration prepared differ in: "
+            f"{', '.join(unlike)}.",
+            title="Two requests in one",
+            fix="Send client_id and request_uri to the authorization endpoint, and nothing else.",
+        )
 
 
 async def known_client(oauth: OAuth, asking: Asking) -> None:
@@ -128,6 +202,16 @@ async def nothing_twice(_oauth: OAuth, asking: Asking) -> None:
     if asking.parameters.repeated:
         names = ", ".join(sorted(asking.parameters.repeated))
         raise Stop(INVALID_REQUEST, f"Sent more than once: {names}.")
+
+
+async def pushed_where_required(_oauth: OAuth, asking: Asking) -> None:
+    """Some clients push every request, and whatever else comes in their name is not theirs."""
+    if asking.client.require_par and not asking.pushed:
+        raise Stop(
+            INVALID_REQUEST,
+            "This client must push its authorization requests (RFC 9126).",
+            fix="Send the parameters to /oauth/par first, then request_uri here.",
+        )
 
 
 async def no_request_object(_oauth: OAuth, asking: Asking) -> None:
@@ -284,9 +368,11 @@ def awaiting(asking: Asking, scopes: list[str]) -> Stop:
 Step = Callable[[OAuth, Asking], Awaitable[None]]
 
 STEPS: tuple[Step, ...] = (
+    as_pushed,
     known_client,
     exact_redirect_uri,
     nothing_twice,
+    pushed_where_required,
     no_request_object,
     code_in_the_query,
     our_audience,

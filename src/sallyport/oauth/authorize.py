@@ -29,7 +29,9 @@ from sallyport.store.consent import (
     give_consent,
     record_denial,
 )
+from sallyport.store.pushed import change_opened_request
 from sallyport.tokens.codes import new_code
+from sallyport.vocab import ids
 from sallyport.vocab.errors import Refused
 
 PATH = "/authorize"
@@ -43,12 +45,15 @@ async def show(oauth: OAuth, request: Request) -> Response:
         return await _problem(oauth, request, "The link cannot be read", str(problem), None)
     try:
         await check(oauth, asking)
+        if asking.opened:
+            # The browser goes on with its own handle: the one that the client was given is used up.
+            return _see_other(_again(asking))
         prompts = asking.prompts()
         account = await oauth.pages.signed_in_account(request)
         if account is None and "none" in prompts:
             raise Stop("login_required", "Nobody is signed in in this browser.")
         if account is None or "login" in prompts:
-            return await oauth.pages.sign_in(request, _return_to(asking))
+            return await oauth.pages.sign_in(request, await _return_to(oauth, asking))
         sites = await _sites(oauth, asking, account)
         if "consent" not in prompts:
             code = await _remembered(oauth, request, asking, account, sites)
@@ -78,7 +83,7 @@ async def decide(oauth: OAuth, request: Request) -> Response:
         await check(oauth, asking)
         account = await oauth.pages.signed_in_account(request)
         if account is None:
-            return await oauth.pages.sign_in(request, _return_to(asking))
+            return await oauth.pages.sign_in(request, await _return_to(oauth, asking))
         sites = await _sites(oauth, asking, account)
         site = next((each for each in sites if each.site.id == answer.get("site")), None)
         actor = Actor(account.id, account.name, address=_address(request))
@@ -89,6 +94,7 @@ async def decide(oauth: OAuth, request: Request) -> Response:
                 asking.client.client_id,
                 asking.asked.environment,
                 site.site.id if site is not None else None,
+                _pushed(asking),
             )
             raise Stop(ACCESS_DENIED, "The request was denied.")
         if site is None:
@@ -167,6 +173,7 @@ async def _allow(
             dpop_jkt=asking.parameters.get("dpop_jkt"),
             remembered=remembered,
             declined=declined,
+            pushed=_pushed(asking),
         ),
         digest,
         oauth.policy.code_lifetime,
@@ -215,8 +222,7 @@ async def _stopped(oauth: OAuth, request: Request, asking: Asking, stop: Stop) -
     if stop.title is not None or asking.redirect_uri is None:
         title = stop.title or "The request cannot be carried out"
         return await _problem(oauth, request, title, stop.description, stop.fix)
-    told = stop.description if stop.fix is None else f"{stop.description} {stop.fix}"
-    return _back(oauth, asking, {"error": stop.error, "error_description": plain(told)})
+    return _back(oauth, asking, {"error": stop.error, "error_description": plain(stop.told)})
 
 
 async def _problem(
@@ -242,21 +248,34 @@ def _back(oauth: OAuth, asking: Asking, answer: dict[str, str]) -> Response:
         answer = {**answer, "state": state}
     query = urlencode({**answer, "iss": oauth.issuer})
     joint = "&" if "?" in asking.redirect_uri else "?"
+    return _see_other(f"{asking.redirect_uri}{joint}{query}")
+
+
+def _see_other(address: str) -> Response:
     return RedirectResponse(
-        f"{asking.redirect_uri}{joint}{query}",
-        status_code=303,
-        headers={**NO_STORE, "Referrer-Policy": "no-referrer"},
+        address, status_code=303, headers={**NO_STORE, "Referrer-Policy": "no-referrer"}
     )
 
 
-def _return_to(asking: Asking) -> str:
+async def _return_to(oauth: OAuth, asking: Asking) -> str:
     """This request again; without `login`, which has been met when the person comes back."""
-    fields = dict(asking.parameters.pairs())
-    prompt = " ".join(sorted(asking.prompts() - {"login"}))
-    fields.pop("prompt", None)
-    if prompt:
-        fields["prompt"] = prompt
-    return f"{PATH}?{urlencode(fields)}"
+    if "login" in asking.prompts():
+        fields = dict(asking.parameters.pairs())
+        fields["prompt"] = " ".join(sorted(asking.prompts() - {"login"}))
+        asking.parameters = Parameters(fields.items(), KNOWN)
+        pushed = _pushed(asking)
+        if pushed is not None:
+            await oauth.store.write(change_opened_request, pushed, asking.parameters.pairs())
+    return _again(asking)
+
+
+def _again(asking: Asking) -> str:
+    return f"{PATH}?{urlencode(asking.carried())}"
+
+
+def _pushed(asking: Asking) -> str | None:
+    """What the answer uses up, where the request was pushed."""
+    return None if asking.handle is None else ids.digest(asking.handle)
 
 
 def _address(request: Request) -> str | None:

@@ -16,6 +16,7 @@ from sallyport.tokens.proof import ALGORITHMS
 
 TOKEN = "/oauth/token"
 REVOKE = "/oauth/revoke"
+PAR = "/oauth/par"
 INTROSPECT = "/oauth/introspect"
 RESOURCES = "/oauth/token/accessible-resources"
 JWKS = "/.well-known/jwks.json"
@@ -63,6 +64,8 @@ def server_document(oauth: OAuth) -> dict[str, Any]:
         "authorization_endpoint": oauth.issuer + authorize.PATH,
         "token_endpoint": oauth.issuer + TOKEN,
         "revocation_endpoint": oauth.issuer + REVOKE,
+        "pushed_authorization_request_endpoint": oauth.issuer + PAR,
+        "require_pushed_authorization_requests": False,
         "jwks_uri": oauth.issuer + JWKS,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

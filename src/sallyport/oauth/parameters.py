@@ -48,6 +48,10 @@ class Parameters:
     def sent(self) -> frozenset[str]:
         return frozenset(self._values)
 
+    def all(self) -> dict[str, str]:
+        """Everything that came, empty values too; for requests in which nothing came twice."""
+        return dict(self._values)
+
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """What is to be brought back unchanged; for requests in which nothing came twice."""
         return tuple((name, value) for name, value in self._values.items() if value)

@@ -111,7 +111,7 @@ def draw_question(
         ),
         already=tuple(_line(asking, name, routes) for name in already),
         stays_connected=OFFLINE_ACCESS in new,
-        fields=asking.parameters.pairs(),
+        fields=asking.carried(),
     )
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sallyport.oauth import authorize, introspect, metadata, resources, revoke, token
+from sallyport.oauth import authorize, introspect, metadata, pushed, resources, revoke, token
 from sallyport.oauth.deps import OAuth
 
 Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
@@ -16,6 +16,7 @@ Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
 ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", authorize.PATH, authorize.show),
     ("POST", authorize.PATH, authorize.decide),
+    ("POST", metadata.PAR, pushed.push),
     ("POST", metadata.TOKEN, token.exchange_token),
     ("POST", metadata.REVOKE, revoke.revoke),
     ("POST", metadata.INTROSPECT, introspect.introspect),

@@ -31,6 +31,7 @@ CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.authorization_code, lambda now, _audit: _code.expires_at < now - REMEMBERED),
     (schema.refresh_token, lambda now, _audit: _refresh.expires_at < now - REMEMBERED),
     (schema.token_family, lambda now, _audit: _family.expires_at < now - REMEMBERED),
+    (schema.pushed_request, lambda now, _audit: schema.pushed_request.c.expires_at < now),
     (schema.used_proof, lambda now, _audit: schema.used_proof.c.expires_at < now),
     (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
     (schema.idempotency, lambda now, _audit: schema.idempotency.c.expires_at < now),

@@ -20,6 +20,7 @@ from sallyport.store.installed import installations_seen_by
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.lists import write_names
 from sallyport.store.locks import hold, hold_integration
+from sallyport.store.pushed import end_request
 from sallyport.store.versions import manifests
 from sallyport.vocab.events import Event
 
@@ -54,7 +55,8 @@ class Consent:
     """What an account said yes to. Scopes are un-namespaced.
 
     `remembered`: nobody was asked, since an earlier yes covers every scope. `declined` was left out
-    by choice, and goes from what was allowed before.
+    by choice, and goes from what was allowed before. `pushed` is the digest of the pushed request
+    that this answers; it ends with it.
     """
 
     client_id: str
@@ -68,6 +70,7 @@ class Consent:
     remembered: bool = False
     declined: frozenset[str] = frozenset()
     dpop_jkt: str | None = None
+    pushed: str | None = None
 
 
 async def offered_environment(reader: Reader, environment_id: str) -> Offered | None:
@@ -98,7 +101,8 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
     """Record a yes and store the code that carries it, for `lifetime` milliseconds.
 
     False, and nothing is written, where membership, installation, link, redirect URI or the yes
-    that was remembered have gone since the page was drawn. Raises `Refused` where the integration
+    that was remembered have gone since the page was drawn, or a pushed request was answered before.
+    Raises `Refused` where the integration
     was revoked.
     """
     await hold_integration(tx, consent.client_id)
@@ -115,6 +119,8 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
         return False
     here = await _consent_site(tx, integration, link, environment, consent.account_id)
     if here is None or (consent.remembered and not consent.scopes <= here.consented):
+        return False
+    if consent.pushed is not None and not await end_request(tx, consent.pushed):
         return False
     grant_id = await add_to_grant(
         tx,
@@ -155,9 +161,16 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
 
 
 async def record_denial(
-    tx: Tx, actor: Actor, client_id: str, environment: Environment, site_id: str | None
+    tx: Tx,
+    actor: Actor,
+    client_id: str,
+    environment: Environment,
+    site_id: str | None,
+    pushed: str | None = None,
 ) -> None:
-    """Remember that an account said no."""
+    """Remember that an account said no. A pushed request, by its digest, ends with that."""
+    if pushed is not None:
+        await end_request(tx, pushed)
     tx.audit(
         Event.CONSENT_DENIED,
         actor,

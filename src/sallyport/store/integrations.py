@@ -72,6 +72,7 @@ async def create_integration(
     *,
     kind: ClientKind = ClientKind.CONFIDENTIAL,
     forge_compatible: bool = False,
+    require_par: bool = False,
     require_dpop: bool = False,
     note: str = "",
     asked: bool = False,
@@ -90,6 +91,7 @@ async def create_integration(
             redirect_uris=json.dumps(list(redirect_uris)),
             kind=kind.value,
             forge_compatible=forge_compatible,
+            require_par=require_par,
             require_dpop=require_dpop,
             created_at=tx.now,
             revoked_at=None,
@@ -110,6 +112,7 @@ async def create_integration(
         name=name,
         kind=kind.value,
         forge_compatible=forge_compatible,
+        require_par=require_par,
         require_dpop=require_dpop,
         environment_id=link.environment_id,
         scopes=sorted(link.scopes | link.product_scopes),
@@ -125,6 +128,7 @@ async def change_integration(
     *,
     name: str | None = None,
     redirect_uris: Sequence[str] | None = None,
+    require_par: bool | None = None,
     require_dpop: bool | None = None,
 ) -> Integration:
     """Give an integration another name, other callback URLs or rules. Raises `Refused` NOT_FOUND.
@@ -138,6 +142,7 @@ async def change_integration(
         .values(
             name=before.name if name is None else name,
             redirect_uris=json.dumps(list(redirect_uris or before.redirect_uris)),
+            require_par=before.require_par if require_par is None else require_par,
             require_dpop=before.require_dpop if require_dpop is None else require_dpop,
         )
     )
@@ -150,6 +155,7 @@ async def change_integration(
         client_id,
         name=after.name,
         redirect_uris=list(after.redirect_uris),
+        require_par=after.require_par,
         require_dpop=after.require_dpop,
     )
     return after

@@ -36,12 +36,15 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 class TokenPolicy:
     """Lifetimes in milliseconds, and the rules that use them.
 
-    `reuse_window` is how long the previous refresh token still gets the same successor, for clients
-    that lost the answer or asked twice at once. A new signing key is published `key_lead` before it
-    signs, twice as long as the key set may be cached.
+    A pushed request is opened within `pushed_lifetime`, and answered within `question_lifetime`
+    after that. `reuse_window` is how long the previous refresh token still gets the same successor,
+    for clients that lost the answer or asked twice at once. A new signing key is published
+    `key_lead` before it signs, twice as long as the key set may be cached.
     """
 
     code_lifetime: int = 60 * SECOND
+    pushed_lifetime: int = 90 * SECOND
+    question_lifetime: int = 900 * SECOND
     access_lifetime: int = 3600 * SECOND
     refresh_idle: int = 90 * DAY
     refresh_absolute: int = 365 * DAY

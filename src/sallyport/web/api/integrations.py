@@ -48,7 +48,8 @@ class Link(Body):
 class NewIntegration(Body):
     """`public`: a client that can keep no secret. `forge_compatible`: one that sends no PKCE.
 
-    `require_dpop`: one that gets no bearer tokens (RFC 9449).
+    `require_par`: one that pushes its authorization requests (RFC 9126). `require_dpop`: one that
+    gets no bearer tokens (RFC 9449).
     """
 
     name: str
@@ -56,12 +57,14 @@ class NewIntegration(Body):
     link: Link
     public: bool = False
     forge_compatible: bool = False
+    require_par: bool = False
     require_dpop: bool = False
 
 
 class Changes(Body):
     name: str | None = None
     redirect_uris: list[str] | None = None
+    require_par: bool | None = None
     require_dpop: bool | None = None
 
 
@@ -76,6 +79,7 @@ async def create(body: NewIntegration, actor: ActorDep, services: ServicesDep) -
         body.link.request(),
         public=body.public,
         forge_compatible=body.forge_compatible,
+        require_par=body.require_par,
         require_dpop=body.require_dpop,
     )
     return describe(made) if secret is None else {**describe(made), "client_secret": secret}
@@ -112,6 +116,7 @@ async def change(
         client_id,
         name=body.name,
         redirect_uris=body.redirect_uris,
+        require_par=body.require_par,
         require_dpop=body.require_dpop,
     )
     return describe(changed)
@@ -169,6 +174,7 @@ def describe(view: IntegrationView) -> dict[str, Any]:
         "redirect_uris": list(integration.redirect_uris),
         "kind": integration.kind.value,
         "forge_compatible": integration.forge_compatible,
+        "require_par": integration.require_par,
         "require_dpop": integration.require_dpop,
         "created_at": iso(integration.created_at),
         "live_secrets": view.live_secrets,
