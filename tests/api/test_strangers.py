@@ -78,6 +78,8 @@ class World:
             "site": site["site_id"],
             "account": "developer@acme.test",
             "key": "KEY",
+            "version": "1.1",
+            "old": "1.1",
             "client_id": "00000000-0000-4000-8000-000000000000",
             "trigger_id": "00000000-0000-4000-8000-000000000000",
             "grant_id": "00000000-0000-4000-8000-000000000000",

@@ -128,6 +128,9 @@ def test_scopes_then_deploy(running: Running) -> None:
         ("1.2", True, None),
         ("1.1", False, "first"),
     ]
+    assert "Both declare the same." in dev.out("deploy", "compare", "1.1", "1.2")
+    assert "again as 1.3 to development" in dev.out("deploy", "rollback", "1.1")
+    assert "no version 7.1" in dev.refusal("deploy", "rollback", "7.1")
     assert "missing scopes" in dev.refusal("deploy", "-e", "staging")
 
 

@@ -1,4 +1,4 @@
-"""`deploy`: lint, pack, upload; and `deploy list`."""
+"""`deploy`: lint, pack, upload; what is deployed, what changed, and the way back."""
 
 from __future__ import annotations
 
@@ -116,6 +116,53 @@ def list_deployments(environment: str, app: str | None, as_json: bool) -> None:
         as_json=as_json,
         empty=f"Nothing is deployed to {environment}.",
     )
+
+
+@deploy.command("compare")
+@click.argument("old")
+@click.argument("new")
+@environment_option
+@app_option
+@json_option
+def compare(old: str, new: str, environment: str, app: str | None, as_json: bool) -> None:
+    """Say what changed from the version OLD to NEW: routes, scopes, permissions."""
+    app = app_id(app)
+    with signed_in() as api:
+        found = api.get(
+            "apps", app, "environments", environment, "deployments", new, "compare", old
+        )
+    if as_json:
+        click.echo(json_text(found))
+        return
+    same = "The code is the same." if found["same_code"] else "The code differs."
+    listing(
+        found["items"],
+        {"What": "what", "Change": "change", "Name": "name", "How": "detail"},
+        as_json=False,
+        empty="Both declare the same.",
+    )
+    note(same)
+
+
+@deploy.command("rollback")
+@click.argument("version")
+@environment_option
+@app_option
+@json_option
+def rollback(version: str, environment: str, app: str | None, as_json: bool) -> None:
+    """Deploy the earlier VERSION of the newest major anew.
+
+    It becomes the next minor version, which every installation of that major runs at once.
+    """
+    app = app_id(app)
+    with signed_in() as api:
+        made = api.post(
+            "apps", app, "environments", environment, "deployments", version, "roll-back"
+        )
+    if as_json:
+        click.echo(json_text(made))
+        return
+    done(f"Deployed {version} again as {made['version']} to {environment}")
 
 
 def _variables(api: Api, app: str, environment: str) -> dict[str, str]:

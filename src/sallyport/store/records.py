@@ -31,7 +31,7 @@ async def add_log_lines(tx: Tx, lines: Sequence[LogLine]) -> None:
 
 async def decision_by_id(reader: Reader, decision_id: str) -> DecisionRecord | None:
     row = await reader.first(select(schema.decision).where(_DECISION.id == decision_id))
-    return _decision(row) if row is not None else None
+    return read_decision(row) if row is not None else None
 
 
 async def decisions_of_site(
@@ -42,7 +42,7 @@ async def decisions_of_site(
     if refused_only:
         statement = statement.where(_DECISION.gate.is_not(None))
     statement = statement.order_by(_DECISION.at.desc(), _DECISION.id).limit(limit)
-    return [_decision(row) for row in await reader.all(statement)]
+    return [read_decision(row) for row in await reader.all(statement)]
 
 
 async def log_lines(
@@ -92,7 +92,8 @@ def _decision_row(record: DecisionRecord) -> dict[str, Any]:
     return row
 
 
-def _decision(row: Row[Any]) -> DecisionRecord:
+def read_decision(row: Row[Any]) -> DecisionRecord:
+    """A row of the table as the record that was kept."""
     values = dict(row._mapping)
     values["problem"] = None if row.problem is None else json.loads(row.problem)
     values["gate"] = cast(Gate | None, row.gate)

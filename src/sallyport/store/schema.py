@@ -348,6 +348,7 @@ decision = Table(
     Column("bytes_out", BigInteger),
     Index(None, "at"),
     Index(None, "site_id", "at"),
+    Index(None, "environment_id", "at"),
     Index(None, "trace_id"),
 )
 

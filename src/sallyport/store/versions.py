@@ -56,6 +56,19 @@ async def newest_version(reader: Reader, environment_id: str) -> Version | None:
     return _version(row) if row is not None else None
 
 
+async def version_numbered(
+    reader: Reader, environment_id: str, major: int, minor: int
+) -> Version | None:
+    row = await reader.first(
+        select(schema.version).where(
+            _VERSION.environment_id == environment_id,
+            _VERSION.major == major,
+            _VERSION.minor == minor,
+        )
+    )
+    return _version(row) if row is not None else None
+
+
 async def versions_of(reader: Reader, environment_id: str, limit: int) -> tuple[VersionLine, ...]:
     """The newest `limit` versions of an environment, newest first."""
     rows = await reader.all(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from sallyport.control.deploy import VersionLine, as_member, deploy, list_versions
+from sallyport.control.versions import compare_versions, roll_back
 from sallyport.vocab.clock import iso
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web.api.base import ActorDep, ServicesDep
@@ -71,6 +72,38 @@ async def list_deployments(
     """The newest versions of the environment, newest first."""
     found = await list_versions(services, actor, app_id, environment)
     return {"items": [_line(each) for each in found]}
+
+
+@router.get("/{version}/compare/{old}")
+async def compare_deployments(
+    app_id: str, environment: str, version: str, old: str, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """What changed from the version numbered `old` to `version`."""
+    found = await compare_versions(services, actor, app_id, environment, old, version)
+    return {
+        "old": found.old.number,
+        "new": found.new.number,
+        "same_code": found.same_code,
+        "items": [
+            {"what": each.what, "change": each.change, "name": each.name, "detail": each.detail}
+            for each in found.differences
+        ],
+    }
+
+
+@router.post("/{version}/roll-back", status_code=201)
+async def roll_back_deployment(
+    app_id: str, environment: str, version: str, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """Deploy an earlier version of the newest major anew, as its next minor."""
+    made = await roll_back(services, actor, app_id, environment, version)
+    return {
+        "version": made.number,
+        "version_id": made.id,
+        "environment_id": made.environment_id,
+        "bundle": made.bundle,
+        "tag": made.tag,
+    }
 
 
 def _line(line: VersionLine) -> dict[str, Any]:
