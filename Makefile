@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test lint check browser wrk bench-runtime bench-oauth lock clean
+.PHONY: help setup run test lint check browser proxies wrk bench-runtime bench-oauth lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ setup: $(VENV)/.ready ## make .venv with the locked dependencies
 run: setup ## start the platform with the example app (flags: ARGS="--once --json")
 	@$(BIN)/sallyport demo $(ARGS)
 
-test: $(VENV)/.ready-dev browser wrk ## run every test and check
+test: $(VENV)/.ready-dev browser proxies wrk ## run every test and check
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
@@ -25,6 +25,9 @@ lint: $(VENV)/.ready-dev ## style, types, import rules
 
 browser: ## the browser that the page tests drive (Debian's chromium)
 	@scripts/ensure-chromium
+
+proxies: ## nginx and Caddy, which the tests of examples/proxies start
+	@scripts/ensure-proxies
 
 wrk: ## the load of the benchmarks (Debian's wrk)
 	@scripts/ensure-wrk

@@ -30,6 +30,7 @@ from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
 from sallyport.tokens.keys import open_keys
 from sallyport.vocab.clock import ManualClock
+from sallyport.vocab.forwarded import Proxies
 
 # What a call does is what its query asks for: `do=204`, `do=fail`.
 _STATUSES = {"204": 204, "205": 205, "304": 304, "404": 404}
@@ -186,13 +187,22 @@ async def _other_app(scope: Any, receive: Receive, send: Send) -> None:
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
     body = f"{scope['method']} {scope['path']} {size}".encode()
+    if scope["path"] == "/origin":
+        hosts = [value.decode() for name, value in scope["headers"] if name == b"host"]
+        body = json.dumps([scope["client"][0], scope["scheme"], *hosts]).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 @contextlib.contextmanager
-def two_servers(folder: Path, patience: Patience | None = None) -> Iterator[Both]:
+def two_servers(
+    folder: Path,
+    patience: Patience | None = None,
+    *,
+    proxies: Proxies | None = None,
+    refused: Quota | None = None,
+) -> Iterator[Both]:
     loop = asyncio.new_event_loop()
     store = open_store(f"sqlite:///{folder}/both.db", ManualClock(), Sealer(bytes(32)))
     ran: list[Invocation] = []
@@ -214,7 +224,7 @@ def two_servers(folder: Path, patience: Patience | None = None) -> Iterator[Both
 
         def side(fast: bool) -> Side:
             theirs = history.gateway.policy
-            limits = CallLimits(account=Quota("account", 1_000_000))
+            limits = CallLimits(account=Quota("account", 1_000_000), refused=refused)
             policy = Policy(theirs.sources, theirs.verify, theirs.public_url, False, limits=limits)
             recorder = Recorder(store)
             idempotency = Idempotency(
@@ -232,7 +242,7 @@ def two_servers(folder: Path, patience: Patience | None = None) -> Iterator[Both
             config.load()
             state = ServerState()
             state.default_headers = [(b"date", b"today")]
-            door = Door(gateway, submit, lambda: fast, patience)
+            door = Door(gateway, submit, lambda: fast, patience, proxies)
             return Side(gateway, recorder, door, config, state, loop)
 
         both = Both(store, history, side(True), side(False))

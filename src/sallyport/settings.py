@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PREFIX = "SALLYPORT_"
+from sallyport.vocab.forwarded import FAMILIES, Network, Proxies
 
-Network = IPv4Network | IPv6Network
+PREFIX = "SALLYPORT_"
 
 
 class BadSetting(ValueError):
@@ -55,6 +55,16 @@ class Settings:
         "speak plain HTTP, for a proxy in front or for this host alone.",
     )
     tls_key: str = _setting("", "File of the certificate's private key, in PEM.")
+    trusted_proxies: str = _setting(
+        "",
+        "Networks and addresses, with commas, of proxies in front whose word is believed on where "
+        "requests come from: 10.0.0.0/8. Empty: nobody's.",
+    )
+    proxy_headers: str = _setting(
+        "x-forwarded",
+        "What these proxies write: x-forwarded (X-Forwarded-For, -Proto, -Host) or forwarded "
+        "(RFC 7239). The other is never read.",
+    )
     head_timeout_ms: int = _setting(
         10_000, "How long the head of a request may take to arrive, in milliseconds."
     )
@@ -149,8 +159,15 @@ class Settings:
     @property
     def fetch_networks(self) -> tuple[Network, ...]:
         """`fetch_private`, parsed. Raises `ValueError`."""
-        parts = (part.strip() for part in self.fetch_private.split(","))
-        return tuple(ip_network(part) for part in parts if part)
+        return _networks(self.fetch_private)
+
+    @property
+    def proxies(self) -> Proxies:
+        """`trusted_proxies` and `proxy_headers`, parsed. Raises `ValueError`."""
+        family = next((each for each in FAMILIES if each == self.proxy_headers), None)
+        if family is None:
+            raise ValueError(f"{self.proxy_headers!r} is none of {', '.join(FAMILIES)}")
+        return Proxies(_networks(self.trusted_proxies), family)
 
     @property
     def folder(self) -> Path:
@@ -199,6 +216,11 @@ def limits_of(settings: Settings) -> list[tuple[str, int, str]]:
     return [(variable(name), getattr(settings, name), texts[name]) for name in LIMITS]
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    parts = (part.strip() for part in text.split(","))
+    return tuple(ip_network(part) for part in parts if part)
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting: `public_url` -> `SALLYPORT_PUBLIC_URL`."""
     return PREFIX + name.upper()
@@ -242,6 +264,13 @@ def _check(settings: Settings) -> None:
         _ = settings.fetch_networks
     except ValueError as error:
         raise BadSetting(f"SALLYPORT_FETCH_PRIVATE takes networks: {error}.") from None
+    try:
+        _ = settings.proxies
+    except ValueError as error:
+        raise BadSetting(
+            "SALLYPORT_TRUSTED_PROXIES takes networks, SALLYPORT_PROXY_HEADERS x-forwarded or "
+            f"forwarded: {error}."
+        ) from None
     if settings.compat not in ("", "forge"):
         raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
     if settings.runtime_driver not in ("auto", "sandbox", "plain"):

@@ -124,7 +124,13 @@ async def open_way_in(
 
     asgi = NotSetUpGate(public, services)
     is_fast = bool(settings.fast_path)
-    door = Door(gateway, runs.submit, lambda: is_fast and asgi.is_lifted, _patience(settings))
+    door = Door(
+        gateway,
+        runs.submit,
+        lambda: is_fast and asgi.is_lifted,
+        _patience(settings),
+        settings.proxies,
+    )
     recorder.start()
     try:
         yield WayIn(asgi, door, facts, policy, recorder)

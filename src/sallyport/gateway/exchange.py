@@ -28,20 +28,21 @@ _log = logging.getLogger(__name__)
 
 
 class Head(NamedTuple):
-    """What a request's head says; `path` and `query` as they stood in its target."""
+    """What a request's head says; `path` and `query` as they stood in its target.
+
+    `address` is the network address of who sent it.
+    """
 
     method: str
     path: bytes
     query: bytes
     headers: RawHeaders
     expects_continue: bool
+    address: str
 
 
 class Connection(Protocol):
     """What an exchange needs of its connection."""
-
-    @property
-    def peer(self) -> str: ...
 
     def send_raw(self, data: bytes) -> None: ...
 
@@ -117,7 +118,7 @@ class Exchange:
                 head.path.decode("latin-1"),
                 head.query,
                 head.headers,
-                self._connection.peer,
+                head.address,
                 self._gateway.now(),
             )
             self._gateway.decide(call)

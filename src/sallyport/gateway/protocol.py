@@ -25,6 +25,7 @@ from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.exchange import Exchange, Head, Submit
 from sallyport.gateway.framing import Unreadable
 from sallyport.gateway.steps import LARGEST_PAYLOAD
+from sallyport.vocab.forwarded import Origin, Proxies
 
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 
@@ -58,11 +59,13 @@ class Door:
         submit: Submit,
         is_open: Callable[[], bool],
         patience: Patience | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self.gateway = gateway
         self.submit = submit
         self.is_open = is_open
         self.patience = patience or Patience()
+        self.proxies = proxies or Proxies()
         self._ticker: asyncio.TimerHandle | None = None
 
     def protocol(self, **parts: Any) -> asyncio.Protocol:
@@ -117,13 +120,17 @@ class CallProtocol(HttpToolsProtocol):
         self._current: Any = None
         self._fields = 0
         self._raw = 0
-        self.peer = ""
+        self._peer = ""
+        self._behind_proxy = False
+        self._origin = Origin("")
 
     # ---- the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self.peer = self.client[0] if self.client else ""
+        self._peer = self.client[0] if self.client else ""
+        self._behind_proxy = self._door.proxies.trusts(self._peer)
+        self._origin = Origin(self._peer)
         self._since = self.loop.time()
         self._door.watch(self.loop, self.connections)
         most = self._door.patience.connections
@@ -247,12 +254,16 @@ class CallProtocol(HttpToolsProtocol):
             self._upgrading = True
             return
         self.url = framing.origin_form(self.url, self.headers)
+        if self._behind_proxy:
+            self._believe_proxy()
         if not self.url.startswith(_PREFIXES) or not self._door.is_open():
             self._begin_application()
             self._stage, self._raw = "body", 0
             return
         path, _, query = self.url.partition(b"?")
-        head = Head(method, path, query, self.headers, self.expect_100_continue)
+        head = Head(
+            method, path, query, self.headers, self.expect_100_continue, self._origin.address
+        )
         exchange = Exchange(
             self._door.gateway,
             self._door.submit,
@@ -268,6 +279,14 @@ class CallProtocol(HttpToolsProtocol):
         else:
             self._current = exchange
             exchange.begin()
+
+    def _believe_proxy(self) -> None:
+        """Take the request as the proxy's client sent it, for everything that follows."""
+        self._origin = origin = self._door.proxies.origin_of(self._peer, self.headers)
+        if origin.host is not None:
+            self.headers = [
+                (name, origin.host if name == b"host" else value) for name, value in self.headers
+            ]
 
     def on_body(self, body: bytes) -> None:
         if self._shut_at is not None:
@@ -294,6 +313,10 @@ class CallProtocol(HttpToolsProtocol):
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
+        if self._behind_proxy:
+            origin = self._origin
+            self.scope["client"] = (origin.address, 0)
+            self.scope["scheme"] = origin.scheme or self.scope["scheme"]
         super().on_headers_complete()
         if expects:
             # Whether a body comes that was not asked for nobody knows: no request can follow.
