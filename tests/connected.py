@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from browsing import House
 from sallyport.control import apps, deploy, installations, operator, scopes
@@ -45,8 +47,12 @@ def connect(
     site_name: str = "Acme",
     display_name: str = "Read employee info",
     description: str = "Name, date of joining, department.",
+    notes: Mapping[str, Any] | None = None,
 ) -> Connected:
-    """A site `<tag>.example` with the app installed on Jira, its REST APIs off."""
+    """A site `<tag>.example` with the app installed on Jira, its REST APIs off.
+
+    `notes` is what the developer tells callers about the app's one function.
+    """
     services = house.services
     people = {
         role: house.add_account(f"{role}@{tag}.example", f"{role.title()} of {tag}")
@@ -73,7 +79,7 @@ def connect(
             ScopeDeclaration(WRITE, "Change name, date of birth, payroll data."),
         ]
         await scopes.register_scopes(services, developer, app.id, "development", declared)
-        await deploy.deploy(services, developer, app.id, "development", folder(app.id))
+        await deploy.deploy(services, developer, app.id, "development", folder(app.id, notes))
         await installations.install(
             services, actor_for(people["admin"], None), app.id, "development", site.id, "jira"
         )
@@ -87,7 +93,7 @@ def connect(
     return house.act(make())
 
 
-def folder(app_id: str) -> bytes:
+def folder(app_id: str, notes: Mapping[str, Any] | None = None) -> bytes:
     """The app's folder as an upload. JSON is YAML, too."""
     manifest = {
         "app": {
@@ -112,4 +118,6 @@ def folder(app_id: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("manifest.yml", json.dumps(manifest, indent=1))
         archive.writestr("src/index.py", "def answer(request):\n    return {'statusCode': 200}\n")
+        if notes is not None:
+            archive.writestr("src/index.api.yaml", json.dumps({"answer": notes}))
     return buffer.getvalue()

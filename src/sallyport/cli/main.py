@@ -54,6 +54,7 @@ SECTIONS = (
                 "sallyport.cli.webtrigger:webtrigger",
                 "URLs that run a function for whoever knows them.",
             ),
+            Entry("docs", "sallyport.cli.docs:docs", "The app's API documentation, as files."),
             Entry("logs", "sallyport.cli.logs:logs", "What the app's functions wrote."),
         ),
     ),

@@ -31,7 +31,18 @@ from sallyport.store.engine import Reader
 from sallyport.store.installed import Installed
 from sallyport.vocab.errors import Reason, Refused
 
+__all__ = [
+    "REFUSALS",
+    "Documentation",
+    "Parameter",
+    "Place",
+    "RouteView",
+    "app_documentation",
+    "openapi_document",
+]
+
 MOST_PLACES = 200
+REFUSALS = openapi.REFUSALS
 DEFAULT_PRODUCT = "jira"
 
 

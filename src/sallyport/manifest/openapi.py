@@ -16,13 +16,20 @@ OPENAPI_VERSION = "3.1.0"
 _SECURITY = "oauth2"
 _JSON = "application/json"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_REFUSALS = {
-    "401": "There is no valid access token.",
-    "403": "The token lacks a scope, or an admin has not turned on REST APIs.",
-    "404": "There is no such route here.",
-    "429": "There are too many requests.",
+REFUSALS: Mapping[str, str] = {
+    "400": "The path, the query or a header is not in a form that is taken.",
+    "401": "There is no access token, or it is not valid any more.",
+    "403": "The token lacks a scope, or an admin of the site has not turned on REST APIs.",
+    "404": "The site, the app on it or the route does not exist.",
+    "405": "The path takes other methods; `Allow` names them.",
+    "413": "The body is larger than 5 MB.",
+    "415": "The route does not take a body of this type.",
+    "429": "There are too many requests; `Retry-After` says how long to wait.",
     "500": "The function failed.",
+    "503": "The platform is busy or cannot check the call now; try again.",
+    "504": "The function took too long.",
 }
+"""What the platform may answer in the function's place."""
 
 
 def document(
@@ -176,7 +183,7 @@ def _responses(notes: FunctionNotes) -> dict[str, Any]:
     }
     if not any(status.startswith(("2", "3")) for status in own):
         own = {"200": {"description": "The function's answer.", **_body(None)}, **own}
-    return {**{status: _refusal(text) for status, text in _REFUSALS.items()}, **own}
+    return {**{status: _refusal(text) for status, text in REFUSALS.items()}, **own}
 
 
 def _body(notes: BodyNotes | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from sallyport.manifest.openapi import path_parameters
-from sallyport.manifest.paths import parse_path
+from sallyport.manifest.paths import DoubleStar, parse_path
 from sallyport.model.api_notes import FunctionNotes
 from sallyport.model.manifest import Route
 
@@ -54,10 +54,13 @@ def samples(route: Route, notes: FunctionNotes, base_url: str) -> tuple[Sample, 
 
 
 def _url(route: Route, notes: FunctionNotes, base_url: str) -> str:
-    path, parameters = path_parameters(parse_path(route.path), notes)
+    pattern = parse_path(route.path)
+    path, parameters = path_parameters(pattern, notes)
     for each in parameters:
         name = each["name"]
-        path = path.replace(f"{{{name}}}", quote(_plain(name, each.get("example")), safe=""))
+        takes_slashes = each is parameters[-1] and isinstance(pattern.segments[-1], DoubleStar)
+        text = quote(_plain(name, each.get("example")), safe="/" if takes_slashes else "")
+        path = path.replace(f"{{{name}}}", text)
     asked = {
         name: _plain(name, said.example)
         for name, said in notes.query.items()
@@ -79,8 +82,8 @@ def _body(route: Route, notes: FunctionNotes) -> Any:
 
 
 def _curl(request: _Request) -> str:
-    lines = ["curl" if request.method == "GET" else f"curl -X {request.method}"]
-    lines[0] += f" {shlex.quote(request.url)}"
+    plain = request.method == "GET" and not request.has_body
+    lines = [f"curl{'' if plain else f' -X {request.method}'} {shlex.quote(request.url)}"]
     lines.append('-H "Authorization: Bearer $ACCESS_TOKEN"')
     if request.has_body:
         lines.append("-H 'Content-Type: application/json'")

@@ -58,6 +58,11 @@ async def static(request: Request) -> Response:
     return Response(content, media_type=found.media_type, headers=headers)
 
 
+def text_of(name: str) -> str:
+    """The text of one of the files."""
+    return _ASSETS[name].content.decode()
+
+
 def static_address(name: str) -> str:
     """`/static/<name>` with a mark of its content."""
     return f"/static/{name}?v={_ASSETS[name].mark}"

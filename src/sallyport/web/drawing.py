@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,14 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def as_json(value: object) -> str:
+    """JSON as people read it; characters that cannot be seen, or turn the text, are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(
+        each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
+    )
+
+
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
     autoescape=True,
@@ -102,6 +111,7 @@ ENVIRONMENT.filters |= {
     "isolated": isolated,
     "when": when,
     "breakable": breakable,
+    "json": as_json,
     "number": number,
     "plural": plural,
 }

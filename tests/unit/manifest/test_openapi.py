@@ -5,13 +5,14 @@ from typing import Any
 
 from manifest_samples import read, route, with_routes
 
-from sallyport.manifest.openapi import document
+from sallyport.manifest.openapi import REFUSALS, document
+from sallyport.model.api_notes import BodyNotes, FunctionNotes, ParameterNotes
 from sallyport.model.manifest import ScopeDeclaration
 
 BASE = "https://sallyport.example/svc/jira/c/apps/a_e"
 
 
-def described(*routes: dict[str, Any]) -> dict[str, Any]:
+def described(*routes: dict[str, Any], **more: Any) -> dict[str, Any]:
     manifest = read(with_routes(*routes)).manifest
     assert manifest is not None
     found = document(
@@ -19,10 +20,10 @@ def described(*routes: dict[str, Any]) -> dict[str, Any]:
         [ScopeDeclaration("read:a:custom", "Read all of a.", "Read a")],
         title="A",
         version="1.2",
-        base_url=BASE,
         product="jira",
         authorization_url="https://sallyport.example/authorize",
         token_url="https://sallyport.example/oauth/token",
+        **{"base_url": BASE, **more},
     )
     json.dumps(found)
     return found
@@ -52,7 +53,52 @@ def test_each_route_has_its_own_security() -> None:
     assert "requestBody" in found["put"]
     assert "requestBody" not in found["get"]
     assert found["get"]["operationId"] == "get-a"
-    assert set(found["get"]["responses"]) == {"200", "401", "403", "404", "429", "500"}
+    assert set(found["get"]["responses"]) == {"200", *REFUSALS}
+
+
+NOTES = {
+    "index.run": FunctionNotes(
+        summary="Read it",
+        description="All of it.",
+        path={"id": ParameterNotes("Which", schema={"type": "integer"}, example=0)},
+        query={"q": ParameterNotes("What", required=True)},
+        request=BodyNotes("Sent", {"type": "object"}, {"a": []}),
+        responses={"404": BodyNotes("Gone"), "201": BodyNotes("Made", example=False)},
+    )
+}
+
+
+def test_notes_stand_where_openapi_has_a_place_for_them() -> None:
+    item = described(route("a", "POST", "/a/{id}"), notes=NOTES)["paths"]["/a/{id}"]
+    assert item["parameters"] == [
+        {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer"},
+            "description": "Which",
+            "example": 0,
+        }
+    ]
+    post = item["post"]
+    assert post["summary"] == "Read it"
+    assert post["description"].startswith("All of it.\n\nNeeds read:a:custom")
+    assert [(each["name"], each["required"]) for each in post["parameters"]] == [("q", True)]
+    assert post["requestBody"] == {
+        "content": {"application/json": {"schema": {"type": "object"}, "example": {"a": []}}},
+        "description": "Sent",
+    }
+    own = post["responses"]
+    assert own["404"]["description"] == "Gone"
+    assert own["201"]["content"]["application/json"]["example"] is False
+    assert "200" not in own
+    assert own["403"]["content"].keys() == {"application/problem+json"}
+
+
+def test_an_address_of_no_site_says_what_is_to_be_filled_in() -> None:
+    base = "https://sallyport.example/svc/jira/{cloud-id}/apps/a_e"
+    (server,) = described(route("a", "GET", "/a"), base_url=base)["servers"]
+    assert server == {"url": base, "variables": {"cloud-id": {"default": "cloud-id"}}}
 
 
 def test_wildcards_become_parameters() -> None:

@@ -46,11 +46,24 @@ def test_a_reading_call() -> None:
     )
 
 
+def test_what_lies_deeper_keeps_its_slashes() -> None:
+    notes = FunctionNotes(
+        path={"rest": ParameterNotes(example="b/c d"), "x": ParameterNotes(example="b/c")}
+    )
+    assert f"{BASE}/a/b/c%20d" in sample("curl", route("GET", "/a/**"), notes)
+    assert f"{BASE}/a/b%2Fc" in sample("curl", route("GET", "/a/{x}"), notes)
+
+
 def test_a_writing_call_sends_the_example() -> None:
     notes = FunctionNotes(request=BodyNotes(example={"name": "O'Hara", "tags": [None, True]}))
     words = shlex.split(sample("curl", route("POST", "/a"), notes).replace(" \\\n", " "))
     assert words[:3] == ["curl", "-X", "POST"]
     assert json.loads(words[words.index("-d") + 1]) == {"name": "O'Hara", "tags": [None, True]}
+
+
+def test_curl_sends_a_body_by_the_method_of_the_route() -> None:
+    notes = FunctionNotes(request=BodyNotes(example=1))
+    assert sample("curl", route("GET", "/a"), notes).startswith("curl -X GET ")
 
 
 @pytest.mark.parametrize("operation", ["POST", "PUT", "PATCH"])
