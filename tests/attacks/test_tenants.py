@@ -1,7 +1,8 @@
 """T-TEN at the gateway: nothing of one site or app opens or shows anything of another.
 
 Planted bugs that these tests were seen to fail on: `deny_other_site` and `deny_other_app` that
-never deny; a worker shared by installations of one version; the host form ignoring the host.
+never deny; `deny_other_api` that compares origins alone; a worker shared by installations of one
+version; the host form ignoring the host.
 """
 
 from __future__ import annotations
@@ -120,6 +121,35 @@ def test_a_token_opens_its_own_app_only(two: TwoSites) -> None:
     answer = other.call("GET", "/open/x", token=two.app.tokens["access_token"])
     assert answer.status_code == 403
     assert answer.json()["reason"] == "token_for_other_app"
+
+
+def test_a_token_for_one_api_opens_no_other(two: TwoSites) -> None:
+    """RFC 8707: of two sites, two apps and both forms of the base URL, one API takes the token."""
+    app, demo = two.app, two.demo
+    app2 = deploy_echo(demo)
+    tokens = {
+        app.base_url: app.consent(),
+        app2.base_url: app2.consent(),
+        two.there: app.consent("outsider", site_id=two.site_id),
+    }
+    for mine, tokened in tokens.items():
+        refresh = {"grant_type": "refresh_token", "refresh_token": tokened["refresh_token"]}
+        token = (app2 if mine == app2.base_url else app).exchange(**refresh, resource=mine)
+        for base in tokens:
+            path = "/open/x" if base == app2.base_url else "/note"
+            answer = demo.call("GET", path, base=base, token=token["access_token"])
+            if base == mine:
+                assert answer.status_code == 200, answer.text
+            else:
+                assert answer.status_code == 401, (mine, base)
+                assert answer.json()["reason"] == "token_for_other_api"
+    on_host = demo.facts["public_url"] + f"/gateway/api/svc/jira/apps/{app.base_url[-73:]}"
+    refresh = {"grant_type": "refresh_token", "refresh_token": app.consent()["refresh_token"]}
+    token = app.exchange(**refresh, resource=app.base_url)
+    for host, status in ((demo.site_host, 200), (OTHER, 401)):
+        headers = {"Host": host}
+        said = demo.call("GET", "/note", base=on_host, token=token["access_token"], headers=headers)
+        assert said.status_code == status, said.text
 
 
 def test_refusals_are_explained_to_those_whose_business_they_are(two: TwoSites) -> None:

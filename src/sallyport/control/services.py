@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sallyport.control.attempts import Attempts
 from sallyport.model.directory import Site
 from sallyport.model.platform import LimitSetting, ProcessState
+from sallyport.model.target import base_paths
 from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.resolve import Resolver
 from sallyport.store.engine import Store
@@ -58,11 +59,8 @@ class Services:
         self, site: Site, product: str, app_id: str, environment_id: str
     ) -> tuple[str, str]:
         """The two base URLs of contract section (d): by cloud id, and on the site's own host."""
-        tail = f"apps/{app_id}_{environment_id}"
-        return (
-            f"{self.public_url}/svc/{product}/{site.id}/{tail}",
-            f"{self.site_url(site)}/gateway/api/svc/{product}/{tail}",
-        )
+        by_cloud_id, by_host = base_paths(product, site.id, app_id, environment_id)
+        return self.public_url + by_cloud_id, self.site_url(site) + by_host
 
     def base_url_patterns(self, product: str, app_id: str, environment_id: str) -> tuple[str, str]:
         """As `base_urls`, for readers on any site: `{cloud-id}` and `{site}` are theirs to fill."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sallyport.gateway import refuse
 from sallyport.gateway.address import read_address, read_query, user_path
+from sallyport.gateway.audience import names_of
 from sallyport.gateway.call import Address, Call
 from sallyport.gateway.context import call_context
 from sallyport.gateway.cors import answer_preflight
@@ -99,12 +100,17 @@ def route(call: Call, _facts: Facts, _policy: Policy) -> None:
 
 
 def token(call: Call, _facts: Facts, policy: Policy) -> None:
-    """There is one token, ours, in time, sent as what it is, and for this app environment."""
+    """There is one token, ours, in time, sent as what it is, and for this API and app."""
     assert call.installed is not None
+    assert call.site is not None
     raw, call.as_dpop = read_credentials(call.header_values("authorization"))
     call.token = policy.verify(raw, call.now)
     if call.as_dpop is (call.token.jkt is None):
         raise wrong_scheme(as_dpop=call.as_dpop)
+    if call.token.audience is not None:
+        site_url = policy.site_url(call.site) if policy.site_url is not None else None
+        names = names_of(call, policy.public_url, site_url)
+        refuse.unless(decide.deny_other_api(call.token, names), call.site)
     refuse.unless(
         decide.deny_other_app(call.token, call.installed.environment.namespace), call.site
     )

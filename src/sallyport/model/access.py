@@ -75,6 +75,11 @@ class Grant:
     created_at: int
     revoked_at: int | None
 
+    @property
+    def namespace(self) -> str:
+        """`<app-id>.<environment-id>`, contract section (f.3)."""
+        return f"{self.app_id}.{self.environment_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
@@ -94,7 +99,8 @@ class ServiceAccount:
 class TokenFamily:
     """The tokens that descend from one code. Revoking it ends them all.
 
-    `dpop_jkt`: the key that its refresh tokens are bound to (RFC 9449 section 5).
+    `dpop_jkt`: the key that its refresh tokens are bound to (RFC 9449 section 5); `resource`: the
+    one API that its access tokens are for (RFC 8707).
     """
 
     id: str
@@ -104,6 +110,7 @@ class TokenFamily:
     expires_at: int
     revoked_at: int | None
     dpop_jkt: str | None = None
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ class VerifiedToken:
 
     Only `tokens.access.verify` makes one. `scopes` are un-namespaced; they belong to `namespace`.
     `jkt` is the thumbprint of the key that it is bound to (RFC 9449 section 6), None of a bearer's.
+    `audience` is the base URL of the one API that it is for (RFC 8707), None: this platform.
     It carries no authority by itself: grant, family, integration and membership are looked at anew.
     """
 
@@ -144,3 +152,4 @@ class VerifiedToken:
     scopes: frozenset[str]
     expires_at: int
     jkt: str | None = None
+    audience: str | None = None

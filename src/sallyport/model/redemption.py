@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sallyport.model.access import OFFLINE_ACCESS, Grant, IntegrationLink
+from sallyport.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Standing:
 class CodeFacts:
     """An authorization code as stored. `scopes` are what was consented to with this code.
 
-    `dpop_jkt`: the key that it is bound to, if any (RFC 9449 section 10).
+    `dpop_jkt`: the key that it is bound to, if any (RFC 9449 section 10). `resource`: the one API
+    that its tokens are for, if it was asked for one.
     """
 
     client_id: str
@@ -48,16 +50,21 @@ class CodeFacts:
     consumed_at: int | None
     standing: Standing
     dpop_jkt: str | None = None
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CodeOffer:
-    """What an authenticated client presents with a code. `jkt`: the key that it proved to hold."""
+    """What an authenticated client presents with a code. `jkt`: the key that it proved to hold.
+
+    `target`: what the token is to be for (RFC 8707).
+    """
 
     client_id: str
     redirect_uri: str | None
     code_verifier: str | None
     jkt: str | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class RefreshFacts:
     """A refresh token as stored. `scopes` are its family's.
 
     `successor_used`: whether the token that took its place has been used in turn. `dpop_jkt`: the
-    key that the family is bound to, if any.
+    key that the family is bound to, if any; `resource`: the one API that it is for, if any.
     """
 
     client_id: str
@@ -77,18 +84,20 @@ class RefreshFacts:
     family_expires_at: int
     standing: Standing
     dpop_jkt: str | None = None
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshOffer:
     """What an authenticated client presents with a refresh token. `scopes` None: as before.
 
-    `jkt`: the key that it proved to hold.
+    `jkt`: the key that it proved to hold; `target`: what the token is to be for.
     """
 
     client_id: str
     scopes: frozenset[str] | None
     jkt: str | None = None
+    target: Target | None = None
 
 
 class Action(Enum):
@@ -112,7 +121,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What was issued, durably. `sealed` is the successor as stored where it was issued before."""
+    """What was issued, durably. `sealed` is the successor as stored where it was issued before.
+
+    `resource` is what the access token is for; None: this platform and whatever the grant opens.
+    """
 
     grant: Grant
     family_id: str
@@ -120,6 +132,7 @@ class Issue:
     scopes: frozenset[str]
     refreshable: bool
     sealed: bytes | None = None
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

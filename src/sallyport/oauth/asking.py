@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sallyport.model.access import OFFLINE_ACCESS, ClientKind, Integration
 from sallyport.model.redirects import is_registered
+from sallyport.model.target import Target
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import (
     ACCESS_DENIED,
@@ -20,12 +21,13 @@ from sallyport.oauth.errors import (
     UNSUPPORTED_RESPONSE_TYPE,
 )
 from sallyport.oauth.parameters import Parameters
+from sallyport.oauth.targets import RESOURCE, UnknownTarget, asked_target
 from sallyport.scopes.grammar import is_custom, split_namespaced
 from sallyport.store.approvals import awaited_scopes
 from sallyport.store.consent import Offered, offered_environment
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.pushed import open_request, opened_request
-from sallyport.tokens.policy import is_challenge
+from sallyport.tokens.policy import INVALID_TARGET, is_challenge
 from sallyport.tokens.proof import is_thumbprint
 from sallyport.vocab import ids
 
@@ -40,6 +42,7 @@ KNOWN = frozenset(
         "redirect_uri",
         "request",
         "request_uri",
+        "resource",
         "response_mode",
         "response_type",
         "scope",
@@ -87,6 +90,7 @@ class Asking:
     redirect_uri: str | None = None
     environment_id: str | None = None
     offered: Offered | None = None
+    target: Target | None = None
     scopes: frozenset[str] = frozenset()
 
     @property
@@ -198,9 +202,10 @@ async def exact_redirect_uri(_oauth: OAuth, asking: Asking) -> None:
 
 
 async def nothing_twice(_oauth: OAuth, asking: Asking) -> None:
-    """No parameter comes more than once (RFC 6749 section 3.1)."""
-    if asking.parameters.repeated:
-        names = ", ".join(sorted(asking.parameters.repeated))
+    """No parameter comes more than once (RFC 6749 section 3.1); `resource` has its own step."""
+    repeated = asking.parameters.repeated - {RESOURCE}
+    if repeated:
+        names = ", ".join(sorted(repeated))
         raise Stop(INVALID_REQUEST, f"Sent more than once: {names}.")
 
 
@@ -281,8 +286,16 @@ async def known_prompt(_oauth: OAuth, asking: Asking) -> None:
         raise Stop(INVALID_REQUEST, "prompt must be consent, login or none.")
 
 
+async def known_target(oauth: OAuth, asking: Asking) -> None:
+    """`resource`, where it is there, names an API that a token can be for (RFC 8707)."""
+    try:
+        asking.target = await asked_target(oauth, asking.parameters)
+    except UnknownTarget as unknown:
+        raise Stop(unknown.error, str(unknown)) from None
+
+
 async def one_app(oauth: OAuth, asking: Asking) -> None:
-    """One app environment is meant: by `sns`, by namespaced scopes, or because there is one alone.
+    """One app environment is meant: by `sns`, `resource`, namespaced scopes, or being alone.
 
     Contract section (f.2).
     """
@@ -291,6 +304,11 @@ async def one_app(oauth: OAuth, asking: Asking) -> None:
     sns = asking.parameters.get("sns")
     if sns is not None:
         named.add(sns)
+    target = asking.target.namespace if asking.target is not None else None
+    if target is not None:
+        if target not in (named or linked) or target not in linked:
+            raise Stop(INVALID_TARGET, "resource is not an API of the app that is asked about.")
+        named.add(target)
     if len(named) > 1:
         raise Stop(INVALID_SCOPE, "sns and the scopes name more than one app environment.")
     if not named and len(linked) > 1:
@@ -379,6 +397,7 @@ STEPS: tuple[Step, ...] = (
     s256_challenge,
     thumbprint_of_a_key,
     known_prompt,
+    known_target,
     one_app,
     scopes_of_the_links,
 )

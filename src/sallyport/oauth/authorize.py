@@ -171,6 +171,7 @@ async def _allow(
             redirect_uri_sent="redirect_uri" in asking.parameters.sent,
             code_challenge=asking.parameters.get("code_challenge"),
             dpop_jkt=asking.parameters.get("dpop_jkt"),
+            resource=asking.target.resource if asking.target is not None else None,
             remembered=remembered,
             declined=declined,
             pushed=_pushed(asking),
@@ -185,6 +186,8 @@ async def _sites(oauth: OAuth, asking: Asking, account: Account) -> list[Consent
     """The sites that the account can allow this for; there is at least one. Raises `Stop`."""
     offered = asking.asked
     mine = await oauth.store.read(consent_sites, asking.client, offered.environment, account.id)
+    if asking.target is not None and asking.target.site_id is not None:
+        mine = [each for each in mine if each.site.id == asking.target.site_id]
     covering = sites_that_cover(asking, mine)
     if covering:
         return covering

@@ -15,7 +15,7 @@ from sallyport.store.engine import Reader
 from sallyport.store.grants import family_by_id
 from sallyport.store.standing import standing_of
 from sallyport.store.token_store import LiveRefresh, live_refresh
-from sallyport.tokens.access import namespace_of, scope_text, verify
+from sallyport.tokens.access import scope_text, verify_any
 from sallyport.vocab import ids
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Refused
@@ -50,7 +50,7 @@ async def _told(oauth: OAuth, client_id: str, token: str) -> dict[str, Any] | No
 async def _access_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any] | None:
     """What the token opens now: its own scopes, as far as consent and link still allow them."""
     try:
-        token = verify(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
+        token = verify_any(oauth.keys.ring, oauth.issuer, raw, oauth.store.clock.now())
     except Refused:
         return None
     if token.client_id != client_id:
@@ -66,7 +66,7 @@ async def _access_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, Any
         "token_type": "Bearer" if token.jkt is None else "DPoP",
         "exp": token.expires_at // SECOND,
         "iss": oauth.issuer,
-        "aud": oauth.issuer,
+        "aud": token.audience or oauth.issuer,
         "jti": token.token_id,
     }
     return told if token.jkt is None else {**told, "cnf": {"jkt": token.jkt}}
@@ -83,7 +83,7 @@ async def _refresh_token(oauth: OAuth, client_id: str, raw: str) -> dict[str, An
         return None
     return {
         "active": True,
-        "scope": scope_text(namespace_of(found.grant), scopes),
+        "scope": scope_text(found.grant.namespace, scopes),
         "client_id": client_id,
         "sub": found.grant.account_id,
         "exp": found.expires_at // SECOND,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sallyport.model.target import read_base_path
 from sallyport.oauth import authorize, client_auth
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.token import GRANTS
@@ -23,10 +23,6 @@ JWKS = "/.well-known/jwks.json"
 SERVER = "/.well-known/oauth-authorization-server"
 RESOURCE = "/.well-known/oauth-protected-resource"
 
-_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_PRODUCT = "[a-z0-9][a-z0-9-]{0,63}"
-_BY_CLOUD_ID = re.compile(rf"/svc/{_PRODUCT}/{_ID}/apps/{_ID}(?:_{_ID})?", re.ASCII)
-_BY_HOST = re.compile(rf"/gateway/api/svc/{_PRODUCT}/apps/{_ID}(?:_{_ID})?", re.ASCII)
 _CACHED = {"Cache-Control": "public, max-age=300"}
 
 
@@ -84,9 +80,10 @@ def server_document(oauth: OAuth) -> dict[str, Any]:
 
 async def _resource(oauth: OAuth, request: Request, path: str) -> str | None:
     """The resource identifier, if `path` is the shape of one. Says nothing of what is installed."""
-    if path == "" or _BY_CLOUD_ID.fullmatch(path):
+    named = read_base_path(path)
+    if path == "" or (named is not None and named.site_id is not None):
         return oauth.issuer + path
-    if _BY_HOST.fullmatch(path):
+    if named is not None:
         host = (request.url.hostname or "").lower()
         site = await oauth.store.read(site_by_host, host)
         return oauth.site_url(site) + path if site is not None else None

@@ -78,7 +78,8 @@ async def read_body(request: Request, known: frozenset[str]) -> Parameters:
     except Malformed as problem:
         raise OAuthError(INVALID_REQUEST, str(problem)) from None
     parameters = Parameters(pairs, known)
-    if parameters.repeated:
+    # What a token is for may come twice (RFC 8707 section 2); who reads it says what becomes of it.
+    if parameters.repeated - {"resource"}:
         names = ", ".join(sorted(parameters.repeated))
         raise OAuthError(INVALID_REQUEST, f"Sent more than once: {names}.")
     return parameters

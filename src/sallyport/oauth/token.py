@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
+from sallyport.model.target import Target
 from sallyport.oauth import client_auth
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.dpop import nonce_header, proven_key
@@ -20,9 +21,10 @@ from sallyport.oauth.errors import (
     error_response,
 )
 from sallyport.oauth.parameters import Parameters, read_body
+from sallyport.oauth.targets import UnknownTarget, asked_target
 from sallyport.scopes.grammar import split_namespaced
 from sallyport.tokens import service
-from sallyport.tokens.access import mint, namespace_of, scope_text
+from sallyport.tokens.access import mint, scope_text
 from sallyport.tokens.codes import Redeemed, redeem
 from sallyport.tokens.refresh import rotate
 from sallyport.vocab.clock import SECOND
@@ -33,6 +35,7 @@ KNOWN = client_auth.PARAMETERS | {
     "redirect_uri",
     "code_verifier",
     "refresh_token",
+    "resource",
     "scope",
 }
 
@@ -45,6 +48,7 @@ class Exchange:
     parameters: Parameters | None = None
     client_id: str = ""
     jkt: str | None = None
+    target: Target | None = None
     grant: Grant | None = None
     redeemed: Redeemed | None = None
 
@@ -73,6 +77,7 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
         redirect_uri=exchange.get("redirect_uri"),
         code_verifier=exchange.get("code_verifier"),
         jkt=exchange.jkt,
+        target=exchange.target,
     )
     code = exchange.need("code")
     return await redeem(oauth.store, oauth.policy, code, offer, exchange.address)
@@ -81,7 +86,10 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
 async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
     """RFC 6749 section 6."""
     offer = RefreshOffer(
-        client_id=exchange.client_id, scopes=_asked_scopes(exchange), jkt=exchange.jkt
+        client_id=exchange.client_id,
+        scopes=_asked_scopes(exchange),
+        jkt=exchange.jkt,
+        target=exchange.target,
     )
     token = exchange.need("refresh_token")
     return await rotate(oauth.store, oauth.policy, token, offer, exchange.address)
@@ -96,6 +104,7 @@ async def client_credentials_grant(oauth: OAuth, exchange: Exchange) -> Redeemed
         _asked_scopes(exchange),
         exchange.address,
         exchange.jkt,
+        exchange.target,
     )
 
 
@@ -137,6 +146,15 @@ async def key_proven(oauth: OAuth, exchange: Exchange) -> None:
     exchange.jkt = await proven_key(oauth, exchange.request)
 
 
+async def target_known(oauth: OAuth, exchange: Exchange) -> None:
+    """`resource`, where it is there, names an API that a token can be for (RFC 8707)."""
+    assert exchange.parameters is not None
+    try:
+        exchange.target = await asked_target(oauth, exchange.parameters)
+    except UnknownTarget as unknown:
+        raise OAuthError(unknown.error, str(unknown)) from None
+
+
 async def consumed_and_issued(oauth: OAuth, exchange: Exchange) -> None:
     """One transaction consumes, issues and audits."""
     assert exchange.grant is not None
@@ -153,6 +171,7 @@ STEPS: tuple[Step, ...] = (
     client_authenticated,
     grant_type_known,
     key_proven,
+    target_known,
     consumed_and_issued,
 )
 
@@ -183,12 +202,13 @@ def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
         now,
         expires_at,
         jkt,
+        issue.resource,
     )
     body = {
         "access_token": token,
         "token_type": "Bearer" if jkt is None else "DPoP",
         "expires_in": (expires_at - now) // SECOND,
-        "scope": scope_text(namespace_of(issue.grant), issue.scopes),
+        "scope": scope_text(issue.grant.namespace, issue.scopes),
     }
     if redeemed.refresh_token is not None:
         body["refresh_token"] = redeemed.refresh_token

@@ -7,7 +7,7 @@ the same answer (invariant: a decision depends only on current facts).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sallyport.model.access import Grant, Integration, IntegrationLink, TokenFamily, product_scope
@@ -25,6 +25,17 @@ class Denied:
     required: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+def deny_other_api(token: Token, names: Collection[str]) -> Denied | None:
+    """A token for one API opens no other (RFC 8707, RFC 9068 section 4). `names` are this one's."""
+    if token.audience is None or token.audience in names:
+        return None
+    return Denied(
+        Reason.TOKEN_FOR_OTHER_API,
+        "The access token was issued for another API than this one.",
+        "Get a token with this API's base URL as resource, or without resource.",
+    )
 
 
 def deny_other_app(token: Token, namespace: str) -> Denied | None:

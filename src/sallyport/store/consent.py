@@ -55,7 +55,8 @@ class Consent:
     """What an account said yes to. Scopes are un-namespaced.
 
     `remembered`: nobody was asked, since an earlier yes covers every scope. `declined` was left out
-    by choice, and goes from what was allowed before. `pushed` is the digest of the pushed request
+    by choice, and goes from what was allowed before. `resource` is the one API that tokens are for
+    (RFC 8707). `pushed` is the digest of the pushed request
     that this answers; it ends with it.
     """
 
@@ -70,6 +71,7 @@ class Consent:
     remembered: bool = False
     declined: frozenset[str] = frozenset()
     dpop_jkt: str | None = None
+    resource: str | None = None
     pushed: str | None = None
 
 
@@ -141,6 +143,7 @@ async def give_consent(tx: Tx, actor: Actor, consent: Consent, digest: str, life
             redirect_uri_sent=consent.redirect_uri_sent,
             code_challenge=consent.code_challenge,
             dpop_jkt=consent.dpop_jkt,
+            resource=consent.resource,
             expires_at=tx.now + lifetime,
             consumed_at=None,
             family_id=None,

@@ -53,6 +53,7 @@ async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
         row.expires_at,
         row.revoked_at,
         row.dpop_jkt,
+        row.resource,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, insert
 from sallyport.model.access import ClientKind, IntegrationLink, ServiceAccount
 from sallyport.model.directory import Actor, SiteRole
 from sallyport.model.redemption import Action, Denial, Issue, Standing, Verdict
+from sallyport.model.target import Target
 from sallyport.store import schema
 from sallyport.store.accounts import SERVICE, set_active
 from sallyport.store.directory import end_membership, set_membership
@@ -32,7 +33,11 @@ class ServiceRules(Protocol):
     """What `issue_to_service` asks; `tokens.policy` answers. Pure."""
 
     def judge_service(
-        self, standing: Standing, asked: frozenset[str] | None, jkt: str | None
+        self,
+        standing: Standing,
+        asked: frozenset[str] | None,
+        jkt: str | None,
+        target: Target | None,
     ) -> Verdict: ...
 
     def family_expires_at(self, scopes: frozenset[str], now: int) -> int: ...
@@ -124,25 +129,28 @@ async def issue_to_service(
     family_id: str,
     address: str | None,
     jkt: str | None = None,
+    target: Target | None = None,
 ) -> Issue | Denial | None:
     """A token family for a service account, audited; None where there is no such account.
 
-    `jkt` is the key that it proved to hold.
+    `jkt` is the key that it proved to hold, `target` what the token is to be for.
     Each token has a family of its own, so that it can be revoked alone (RFC 7009).
     """
     account = await service_account_by_client(tx, client_id)
     standing = await standing_of(tx, account.grant.id) if account is not None else None
     if account is None or standing is None:
         return None
-    verdict = rules.judge_service(standing, asked, jkt)
+    verdict = rules.judge_service(standing, asked, jkt, target)
     if verdict.action is not Action.ISSUE:
         return Denial(verdict.error, verdict.why)
     expires_at = rules.family_expires_at(verdict.scopes, tx.now)
+    resource = None if target is None else target.resource
     await tx.run(
         insert(schema.token_family).values(
             id=family_id,
             grant_id=standing.grant.id,
             scopes=write_names(verdict.scopes),
+            resource=resource,
             created_at=tx.now,
             expires_at=expires_at,
             revoked_at=None,
@@ -158,7 +166,14 @@ async def issue_to_service(
         grant_id=standing.grant.id,
         scopes=sorted(verdict.scopes),
     )
-    return Issue(standing.grant, family_id, expires_at, verdict.scopes, refreshable=False)
+    return Issue(
+        standing.grant,
+        family_id,
+        expires_at,
+        verdict.scopes,
+        refreshable=False,
+        resource=resource,
+    )
 
 
 def _service_accounts() -> Select[Any]:

@@ -88,6 +88,7 @@ async def redeem_code(
         consumed_at=row.consumed_at,
         standing=standing,
         dpop_jkt=row.dpop_jkt,
+        resource=row.resource,
     )
     verdict = rules.judge_code(code, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
@@ -110,6 +111,7 @@ async def redeem_code(
             grant_id=row.grant_id,
             scopes=write_names(code.scopes),
             dpop_jkt=rules.family_key(standing, offer.jkt),
+            resource=row.resource,
             created_at=tx.now,
             expires_at=expires_at,
             revoked_at=None,
@@ -121,6 +123,7 @@ async def redeem_code(
         family_expires_at=expires_at,
         scopes=verdict.scopes,
         refreshable=OFFLINE_ACCESS in verdict.scopes,
+        resource=row.resource if offer.target is None else offer.target.resource,
     )
     if issue.refreshable:
         await _add_refresh(tx, rules, refresh_digest, issue)
@@ -161,6 +164,7 @@ async def rotate_refresh(
         family_expires_at=family.expires_at,
         standing=standing,
         dpop_jkt=family.dpop_jkt,
+        resource=family.resource,
     )
     verdict = rules.judge_refresh(token, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
@@ -177,6 +181,7 @@ async def rotate_refresh(
         scopes=verdict.scopes,
         refreshable=True,
         sealed=row.successor_sealed if repeated else None,
+        resource=family.resource if offer.target is None else offer.target.resource,
     )
     if not repeated:
         consumed = await tx.run(

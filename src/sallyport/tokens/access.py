@@ -18,6 +18,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from sallyport.model.access import Grant, VerifiedToken
+from sallyport.model.target import split_base_url
 from sallyport.scopes.grammar import is_custom, namespaced, split_namespaced
 from sallyport.store.changes import Change, Kind
 from sallyport.tokens.compact import read_object
@@ -45,15 +46,17 @@ def mint(
     now: int,
     expires_at: int,
     jkt: str | None = None,
+    resource: str | None = None,
 ) -> str:
     """A signed access token for `grant` (RFC 9068 section 2.2). Times in milliseconds.
 
-    With `jkt` it is bound to the key of that thumbprint (RFC 9449 section 6.1).
+    With `jkt` it is bound to the key of that thumbprint (RFC 9449 section 6.1); with `resource` it
+    is for the API with that base URL alone (RFC 8707).
     """
-    namespace = namespace_of(grant)
+    namespace = grant.namespace
     claims: dict[str, Any] = {
         "iss": issuer,
-        "aud": issuer,
+        "aud": issuer if resource is None else resource,
         "sub": grant.account_id,
         "client_id": grant.client_id,
         "iat": now // SECOND,
@@ -75,8 +78,17 @@ def mint(
 def verify(ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
     """The claims of a token that we made for ourselves and that has not ended.
 
-    Raises `Refused` with TOKEN_INVALID, without saying what is wrong with it, or TOKEN_EXPIRED.
+    One for an app's API alone is not for us. Raises `Refused` with TOKEN_INVALID, without saying
+    what is wrong with it, or TOKEN_EXPIRED.
     """
+    token = verify_any(ring, issuer, raw, now)
+    if token.audience is not None:
+        raise _invalid()
+    return token
+
+
+def verify_any(ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
+    """As `verify`, of a token that may be for one API alone: the caller looks at `audience`."""
     token = authenticate(ring, issuer, raw)
     require_unexpired(token, now)
     return token
@@ -93,7 +105,7 @@ def require_unexpired(token: VerifiedToken, now: int) -> None:
 
 
 def authenticate(ring: KeyRing, issuer: str, raw: str) -> VerifiedToken:
-    """As `verify`, but of a token that may have ended. Raises `Refused` with TOKEN_INVALID."""
+    """As `verify_any`, of a token that may have ended. Raises `Refused` with TOKEN_INVALID."""
     if len(raw) > LARGEST or _COMPACT.fullmatch(raw) is None:
         raise _invalid()
     head, body, _signature = raw.split(".")
@@ -109,11 +121,6 @@ def authenticate(ring: KeyRing, issuer: str, raw: str) -> VerifiedToken:
     except (JoseError, ValueError):
         raise _invalid() from None
     return _read_claims(_object(body), issuer)
-
-
-def namespace_of(grant: Grant) -> str:
-    """`<app-id>.<environment-id>`, contract section (f.3)."""
-    return f"{grant.app_id}.{grant.environment_id}"
 
 
 def scope_text(namespace: str, scopes: Iterable[str]) -> str:
@@ -137,7 +144,7 @@ class TokenCache:
         return len(self._tokens)
 
     def verify(self, ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
-        """As `verify`. Tokens that are refused are not kept."""
+        """As `verify_any`. Tokens that are refused are not kept."""
         if len(raw) > LARGEST:
             raise _invalid()
         if ring is not self._ring:
@@ -146,7 +153,7 @@ class TokenCache:
         key = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
         token = self._tokens.get(key)
         if token is None:
-            token = verify(ring, issuer, raw, now)
+            token = verify_any(ring, issuer, raw, now)
             self._tokens[key] = token
             if len(self._tokens) > self._bound:
                 self._tokens.popitem(last=False)
@@ -169,7 +176,7 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:
-    if claims.get("iss") != issuer or claims.get("aud") != issuer:
+    if claims.get("iss") != issuer:
         raise _invalid()
     if "nbf" in claims:
         raise _invalid()
@@ -184,7 +191,17 @@ def _read_claims(claims: dict[str, Any], issuer: str) -> VerifiedToken:
         scopes=_scopes(_text(claims, "scope"), namespace),
         expires_at=_seconds(claims, "exp") * SECOND,
         jkt=_key_of(claims),
+        audience=_audience_of(claims, issuer),
     )
+
+
+def _audience_of(claims: dict[str, Any], issuer: str) -> str | None:
+    audience = _text(claims, "aud")
+    if audience == issuer:
+        return None
+    if split_base_url(audience) is None:
+        raise _invalid()
+    return audience
 
 
 def _key_of(claims: dict[str, Any]) -> str | None:

@@ -18,11 +18,13 @@ from sallyport.model.redemption import (
     Standing,
     Verdict,
 )
+from sallyport.model.target import Target
 from sallyport.scopes.grammar import is_custom
 from sallyport.vocab.clock import DAY, SECOND
 
 INVALID_GRANT = "invalid_grant"
 INVALID_SCOPE = "invalid_scope"
+INVALID_TARGET = "invalid_target"
 UNAUTHORIZED_CLIENT = "unauthorized_client"
 INVALID_DPOP_PROOF = "invalid_dpop_proof"
 UNKNOWN_CODE = "The authorization code is not known, or it is not this client's."
@@ -103,6 +105,7 @@ class TokenPolicy:
             or _other_key(code.dpop_jkt, offer.jkt)
             or _nothing_behind(code.standing)
             or _no_proof(code.standing, offer.jkt)
+            or _other_target(code.resource, offer.target, code.standing)
             or _issue(Action.ISSUE, code.scopes, code.standing)
         )
 
@@ -135,11 +138,16 @@ class TokenPolicy:
             _nothing_behind(token.standing)
             or _no_proof(token.standing, offer.jkt)
             or _wider(token, offer)
+            or _other_target(token.resource, offer.target, token.standing)
             or _issue(action, _asked(token, offer), token.standing)
         )
 
     def judge_service(
-        self, standing: Standing, asked: frozenset[str] | None, jkt: str | None = None
+        self,
+        standing: Standing,
+        asked: frozenset[str] | None,
+        jkt: str | None = None,
+        target: Target | None = None,
     ) -> Verdict:
         """A service account gets what it asks for of what it was allowed, or all of that.
 
@@ -151,6 +159,9 @@ class TokenPolicy:
         unproven = _no_proof(standing, jkt)
         if unproven is not None:
             return unproven
+        elsewhere = _other_target(None, target, standing)
+        if elsewhere is not None:
+            return elsewhere
         allowed = standing.allowed() - {OFFLINE_ACCESS}
         beyond = (asked or frozenset()) - allowed
         if beyond:
@@ -219,6 +230,25 @@ def _no_proof(standing: Standing, jkt: str | None) -> Verdict | None:
         Action.REFUSE,
         error=INVALID_DPOP_PROOF,
         why="The integration gets no bearer tokens; send a DPoP proof with the request.",
+    )
+
+
+def _other_target(
+    bound_to: str | None, target: Target | None, standing: Standing
+) -> Verdict | None:
+    """RFC 8707 section 2.2: a token is for what was consented to, or for less."""
+    grant = standing.grant
+    if target is None:
+        return None
+    if bound_to is None and target.site_id in (None, grant.site_id):
+        if target.namespace in (None, grant.namespace):
+            return None
+    elif bound_to == target.resource:
+        return None
+    return Verdict(
+        Action.REFUSE,
+        error=INVALID_TARGET,
+        why="resource is not what the consent was given for.",
     )
 
 

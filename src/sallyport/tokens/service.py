@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sallyport.model.redemption import Denial
+from sallyport.model.target import Target
 from sallyport.store.engine import Store
 from sallyport.store.service_accounts import issue_to_service
 from sallyport.tokens.codes import Redeemed
@@ -17,14 +18,15 @@ async def issue(
     scopes: frozenset[str] | None,
     address: str | None,
     jkt: str | None = None,
+    target: Target | None = None,
 ) -> Redeemed | Denial:
     """A token family for an authenticated service account; durable when it returns.
 
     `scopes` are un-namespaced; None asks for all that was allowed. `jkt` is the key that
-    the account proved to hold.
+    the account proved to hold, `target` what the token is to be for.
     """
     issued = await store.write(
-        issue_to_service, policy, client_id, scopes, ids.new_id(), address, jkt
+        issue_to_service, policy, client_id, scopes, ids.new_id(), address, jkt, target
     )
     if issued is None:
         return Denial(

@@ -36,6 +36,7 @@ class Reason(Enum):
     TOKEN_EXPIRED = ("token_expired", 401, "The access token has expired")
     TOKEN_REVOKED = ("token_revoked", 401, "The access token was revoked")
     TOKEN_BOUND = ("token_bound", 401, "The access token is bound to a key")
+    TOKEN_FOR_OTHER_API = ("token_for_other_api", 401, "The access token is for another API")
     TOKEN_UNBOUND = ("token_unbound", 401, "The access token is bound to no key")
     DPOP_PROOF_INVALID = ("dpop_proof_invalid", 401, "The DPoP proof is not valid")
     DPOP_NONCE_NEEDED = ("dpop_nonce_needed", 401, "The DPoP proof needs a nonce")
