@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
 import httpx
 import pytest
-from cli_world import Terminal, app_id
+from cli_world import Running, Terminal, app_id
 
 
 def test_the_switch(installed: Terminal, site_admin: Terminal, site: str) -> None:
@@ -169,3 +170,30 @@ def test_a_service_account_is_asked_for_and_approved(
     client = re.findall(r"[0-9a-f-]{36}", said)[0]
     installed.run(*nouns, "withdraw", client)
     assert site_admin.json("approvals", "list", "-s", site)["items"] == []
+
+
+def test_the_audit_is_narrowed_and_exported(
+    running: Running, installed: Terminal, site_admin: Terminal, site: str
+) -> None:
+    where = ("--site", site, "--app", app_id(installed), "-e", "development")
+    site_admin.run("--reason", "A drill — monthly", "admin", "rest-apis", "disable", *where)
+    site_admin.run("admin", "rest-apis", "enable", *where)
+    audit = ("admin", "audit", "--site", site, "--event", "rest-apis", "--since", "1h")
+    newest, before = site_admin.json(*audit, "-n", "2")
+    assert (newest["event"], newest["reason"]) == ("rest-apis:enabled", "")
+    assert (before["event"], before["reason"]) == ("rest-apis:disabled", "A drill — monthly")
+    assert "A drill — monthly" in site_admin.out(*audit, "-n", "2")
+    email = site_admin.variables["SALLYPORT_EMAIL"]
+    exported = site_admin.run(*audit, "--account", email, "--export", "jsonl", "-n", "2")
+    assert [json.loads(line) for line in exported.stdout.splitlines()] == [newest, before]
+    assert f"To go on: --before {before['id']}" in exported.stderr
+    table = site_admin.run(*audit, "--export", "csv").stdout.splitlines()
+    assert table[0].startswith("id,at,event,account_id,")
+    assert table[1].startswith(f"{newest['id']},")
+    of_app = installed.json("apps", "audit", "--event", "rest-apis:disabled")
+    assert of_app[0]["account_email"] is None
+    everything = running.operator.json("operator", "audit", "--event", "rest-apis", "-n", "1")
+    assert everything == [newest]
+    installed.refusal(*audit, "--export", "csv", exit_code=4)
+    assert "is no event" in site_admin.refusal(*audit[:-4], "--event", "rest")
+    assert "either --site or --organization" in site_admin.refusal("admin", "audit", exit_code=2)

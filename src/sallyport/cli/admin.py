@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sallyport.cli.audit import Wanted, audit_options, of_app_option, show_audit
 from sallyport.cli.client import Api, signed_in
 from sallyport.cli.folder import app_id
 from sallyport.cli.lazy import Noun
@@ -117,27 +118,16 @@ def apps(site: str, routes: bool, as_json: bool) -> None:
 
 
 @admin.command("audit")
-@site_option
-@_limit_option
-@click.option("--before", metavar="ID", type=int, help="Only what came before this item.")
-@json_option
-def audit(site: str, limit: int, before: int | None, as_json: bool) -> None:
-    """List what was changed on a site and by whom, newest first."""
-    with signed_in() as api:
-        found = api.items("admin", "sites", site, "audit", limit=limit, before=before)
-    listing(
-        found,
-        {
-            "At": "at",
-            "What": "event",
-            "By": "account_email",
-            "Subject": "subject",
-            "Detail": "detail",
-            "Id": "id",
-        },
-        as_json=as_json,
-        empty="Nothing is recorded.",
-    )
+@click.option("-s", "--site", metavar="SITE", help="The site's host or cloud id.")
+@click.option("--organization", metavar="ID", help="Instead, every site of this organization.")
+@of_app_option
+@audit_options
+def audit(site: str | None, organization: str | None, wanted: Wanted) -> None:
+    """List or export what was done on a site, by whom, from where and why, newest first."""
+    if (site is None) == (organization is None):
+        raise click.UsageError("Give either --site or --organization.")
+    place = ("sites", site) if site is not None else ("organizations", str(organization))
+    show_audit(("admin", *place, "audit"), wanted)
 
 
 @admin.command("decisions")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sallyport.cli.audit import Wanted, audit_options, show_audit
 from sallyport.cli.client import Api, signed_in
 from sallyport.cli.failures import Failed
 from sallyport.cli.folder import MANIFEST, app_id, manifest_bytes, written_app_id
@@ -129,3 +130,11 @@ def with_id(manifest: bytes, ari: str) -> bytes:
         return with_app_id(manifest, ari)
     except Refused as refused:
         raise Failed(refused.detail, fix=refused.fix) from None
+
+
+@apps.command("audit")
+@app_option
+@audit_options
+def audit(app: str | None, wanted: Wanted) -> None:
+    """List or export what befell an app; of customers' sites without the people there."""
+    show_audit(("apps", app_id(app), "audit"), wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -61,7 +61,11 @@ class Api:
         self._http = httpx.Client(
             base_url=f"{url}/api/v1",
             auth=httpx.BasicAuth(*auth) if auth else None,
-            headers={"accept": "application/json", "user-agent": "sallyport-cli"},
+            headers={
+                "accept": "application/json",
+                "user-agent": "sallyport-cli",
+                **_audit_reason(),
+            },
             timeout=_TIMEOUT,
             # A proxy has no way to this machine's loopback interface.
             trust_env=not is_loopback(url),
@@ -87,6 +91,21 @@ class Api:
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise self._not_sallyport()
         return found
+
+    def lines(self, *path: str, **params: Any) -> Iterator[str]:
+        """The lines of a text that comes bit by bit."""
+        target = "".join(f"/{_segment(part)}" for part in path)
+        wanted = {name: value for name, value in params.items() if value is not None}
+        try:
+            with self._http.stream("GET", target, params=wanted) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    self._read(answer)
+                yield from answer.iter_lines()
+        except httpx.TimeoutException:
+            raise self._unreachable("did not answer in time") from None
+        except httpx.HTTPError as error:
+            raise self._unreachable(f"stopped answering: {error}") from None
 
     def post(self, *path: str, json: Any = None) -> dict[str, Any]:
         return self._send("POST", path, {}, json=json)
@@ -191,6 +210,12 @@ def warn_of_plain_http(url: str) -> None:
     """A secret is about to be sent; says so where it can be read on the way."""
     if url.startswith("http:") and not is_loopback(url):
         note(f"Warning: {url} is not https; what you send can be read on the way.")
+
+
+def _audit_reason() -> dict[str, str]:
+    """Why the person does what he does, for the audit (`sallyport --reason`)."""
+    reason = click.get_current_context().find_root().meta.get("sallyport.reason", "")
+    return {"audit-reason": quote(reason)} if reason else {}
 
 
 def _segment(part: str) -> str:

@@ -104,8 +104,11 @@ SECTIONS = (
     "4 not signed in or not allowed, 5 platform not reached.",
 )
 @click.version_option(package_name="sallyport", message="sallyport %(version)s")
-def cli() -> None:
+@click.option("--reason", metavar="TEXT", default="", help="Why, for the audit of what is done.")
+@click.pass_context
+def cli(ctx: click.Context, reason: str) -> None:
     """Apps expose their own REST APIs; the customer controls who may call them."""
+    ctx.meta["sallyport.reason"] = reason
 
 
 def main() -> None:

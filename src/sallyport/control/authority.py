@@ -48,6 +48,18 @@ async def require_site_admin(reader: Reader, actor: Actor, site_id: str) -> None
         )
 
 
+async def require_org_admin(reader: Reader, actor: Actor, organization_id: str) -> None:
+    """Only admins of an organization look over all of its sites."""
+    if actor.account_id is None:
+        return
+    if not await authority.is_org_admin(reader, actor.account_id, organization_id):
+        raise Refused(
+            Reason.NOT_FOUND,
+            "There is no such organization among those that you administer.",
+            fix="Check the organization's id; the operator makes admins of organizations.",
+        )
+
+
 async def require_app_part(reader: Reader, actor: Actor, app_id: str) -> AppRole:
     """Only those who build an app see its inside; returns the role."""
     if actor.account_id is None:

@@ -66,12 +66,16 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and from where; `account_id` is None for the platform itself."""
+    """Who does something, from where, and why; `account_id` is None for the platform itself.
+
+    `reason` is what the person said for the audit, empty where nothing was said.
+    """
 
     account_id: str | None
     name: str
     operator: bool = False
     address: str | None = None
+    reason: str = ""
 
 
 PLATFORM = Actor(account_id=None, name="platform", operator=True)

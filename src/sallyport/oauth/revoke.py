@@ -41,7 +41,8 @@ async def revoke(oauth: OAuth, request: Request) -> Response:
                 raise OAuthError(UNAUTHORIZED_CLIENT, "The token belongs to another client.")
             address = request.client.host if request.client is not None else None
             actor = Actor(account_id=None, name=client_id, address=address)
-            await oauth.store.write(end_family, actor, family_id, Event.TOKEN_REVOKED)
+            why = "The client gave it back"
+            await oauth.store.write(end_family, actor, family_id, Event.TOKEN_REVOKED, why)
     except OAuthError as error:
         return error_response(error)
     return Response(status_code=200, headers=NO_STORE)

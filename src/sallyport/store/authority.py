@@ -63,3 +63,18 @@ async def is_active_operator(reader: Reader, account_id: str) -> bool:
         )
     )
     return found is not None
+
+
+async def is_org_admin(reader: Reader, account_id: str, organization_id: str) -> bool:
+    """Whether an account that is active now administers an organization."""
+    admin = schema.organization_admin.c
+    found = await reader.scalar(
+        select(schema.account.c.id)
+        .join(schema.organization_admin, admin.account_id == schema.account.c.id)
+        .where(
+            admin.account_id == account_id,
+            admin.organization_id == organization_id,
+            schema.account.c.active,
+        )
+    )
+    return found is not None

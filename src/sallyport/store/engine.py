@@ -73,7 +73,12 @@ class Tx(Reader):
         subject: str | None = None,
         **detail: Any,
     ) -> None:
-        """Record who did what. `detail` must hold nothing secret."""
+        """Record who did what. `detail` must hold nothing secret.
+
+        Its `reason` is why; where it has none, what the actor said for all that he does now.
+        """
+        if actor.reason and not detail.get("reason"):
+            detail["reason"] = actor.reason
         self._audit.append(
             {
                 "at": self.now,

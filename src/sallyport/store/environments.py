@@ -93,7 +93,8 @@ async def delete_environment(tx: Tx, actor: Actor, environment: Environment) -> 
     clients = await tx.all(
         select(link.client_id).where(link.environment_id == environment.id).distinct()
     )
-    grants = await end_grants(tx, actor, schema.grant.c.environment_id == environment.id)
+    of_environment = schema.grant.c.environment_id == environment.id
+    grants = await end_grants(tx, actor, of_environment, reason="The environment was deleted")
     await tx.run(delete(schema.environment).where(_ENVIRONMENT.id == environment.id))
     tx.changed(Kind.APP, environment.app_id)
     tx.changed(Kind.VERSION, environment.id)
@@ -120,7 +121,7 @@ async def delete_environment(tx: Tx, actor: Actor, environment: Environment) -> 
             subject=row.id,
             environment=environment.key,
             product=row.product,
-            cause="the environment was deleted",
+            reason="The environment was deleted",
         )
     return tuple(row.id for row in ended)
 

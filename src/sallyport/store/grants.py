@@ -145,8 +145,8 @@ async def end_grant(tx: Tx, actor: Actor, grant_id: str) -> bool:
     return await end_grants(tx, actor, _grant.id == grant_id) == 1
 
 
-async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
-    """End the live grants that match, audited one by one; how many.
+async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool], reason: str = "") -> int:
+    """End the live grants that match, audited one by one with the reason; how many.
 
     Their families need no mark of their own: a token is nothing without its grant.
     """
@@ -154,7 +154,16 @@ async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
         update(schema.grant)
         .where(_grant.revoked_at.is_(None), *which)
         .values(revoked_at=tx.now)
-        .returning(_grant.id, _grant.client_id, _grant.account_id, _grant.site_id)
+        .returning(
+            _grant.id,
+            _grant.client_id,
+            _grant.account_id,
+            _grant.site_id,
+            select(schema.environment.c.app_id)
+            .where(schema.environment.c.id == _grant.environment_id)
+            .scalar_subquery()
+            .label("app_id"),
+        )
     )
     rows = ended.all()
     for row in rows:
@@ -163,14 +172,16 @@ async def end_grants(tx: Tx, actor: Actor, *which: ColumnElement[bool]) -> int:
             Event.GRANT_REVOKED,
             actor,
             site_id=row.site_id,
+            app_id=row.app_id,
             subject=row.id,
             client_id=row.client_id,
             consented_by=row.account_id,
+            reason=reason,
         )
     return len(rows)
 
 
-async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event) -> bool:
+async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event, reason: str = "") -> bool:
     """End the tokens that descend from one code, and record why. False where they had ended."""
     ended = await tx.run(
         update(schema.token_family)
@@ -192,6 +203,7 @@ async def end_family(tx: Tx, actor: Actor, family_id: str, event: Event) -> bool
         app_id=grant.app_id if grant is not None else None,
         subject=family_id,
         client_id=grant.client_id if grant is not None else None,
+        reason=reason,
     )
     return True
 

@@ -136,7 +136,11 @@ async def remove_installation(tx: Tx, actor: Actor, installed: Installed) -> boo
         )
         grant = schema.grant.c
         await end_grants(
-            tx, actor, grant.site_id == site_id, grant.environment_id == environment.id
+            tx,
+            actor,
+            grant.site_id == site_id,
+            grant.environment_id == environment.id,
+            reason="The app was uninstalled",
         )
     tx.changed(Kind.INSTALLATION, f"{site_id}/{environment.id}")
     tx.changed(Kind.SWITCH, f"{site_id}/{environment.id}")

@@ -196,7 +196,8 @@ async def revoke_integration(tx: Tx, actor: Actor, client_id: str, reason: str =
         return False
     await end_secrets(tx, client_id)
     await withdraw(tx, actor, client_id)
-    await end_grants(tx, actor, schema.grant.c.client_id == client_id)
+    ended_with_it = "The integration was ended"
+    await end_grants(tx, actor, schema.grant.c.client_id == client_id, reason=ended_with_it)
     tx.changed(Kind.INTEGRATION, client_id)
     await audit_places(
         tx, Event.INTEGRATION_REVOKED, actor, client_id, name=integration.name, reason=reason

@@ -93,7 +93,8 @@ async def redeem_code(
     verdict = rules.judge_code(code, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
     if verdict.action is Action.END_FAMILY:
-        await end_family(tx, actor, row.family_id, Event.CODE_REPLAYED)
+        why = "A code was presented again after it had been exchanged"
+        await end_family(tx, actor, row.family_id, Event.CODE_REPLAYED, why)
     if verdict.action is not Action.ISSUE:
         return Denial(verdict.error, verdict.why)
 
@@ -169,7 +170,8 @@ async def rotate_refresh(
     verdict = rules.judge_refresh(token, offer, tx.now)
     actor = _holder(standing.grant.account_id, address)
     if verdict.action is Action.END_FAMILY:
-        await end_family(tx, actor, family.id, Event.TOKEN_REUSE_DETECTED)
+        why = "A refresh token was presented again after its successor was in use"
+        await end_family(tx, actor, family.id, Event.TOKEN_REUSE_DETECTED, why)
     if verdict.action in (Action.END_FAMILY, Action.REFUSE):
         return Denial(verdict.error, verdict.why)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from sallyport.control import catalog, switch
-from sallyport.control.audit import MOST_LISTED, AuditLine, site_audit
 from sallyport.control.reach import Reach
 from sallyport.control.switch import RestApis
 from sallyport.vocab.clock import iso
@@ -64,19 +63,6 @@ async def turn_switch(
     )
 
 
-@router.get("/audit")
-async def read_audit(
-    site: str,
-    actor: ActorDep,
-    services: ServicesDep,
-    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
-) -> dict[str, Any]:
-    """What was done on the site, newest first; `before` is the `id` of the last item seen."""
-    found = await site_audit(services, actor, site, before=before, limit=limit)
-    return {"items": [_line(each) for each in found]}
-
-
 def _switch(state: RestApis) -> dict[str, Any]:
     return {
         "enabled": state.enabled,
@@ -94,18 +80,4 @@ def _reach(reach: Reach) -> dict[str, Any]:
         "processes": reach.processes,
         "reached": reach.reached,
         "checked_at": iso(reach.checked_at),
-    }
-
-
-def _line(line: AuditLine) -> dict[str, Any]:
-    return {
-        "id": line.seq,
-        "at": iso(line.at),
-        "event": line.event,
-        "account_id": line.account_id,
-        "account_email": line.account_email,
-        "address": line.address,
-        "app_id": line.app_id,
-        "subject": line.subject,
-        "detail": line.detail,
     }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Annotated
+from urllib.parse import unquote
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
+from sallyport.control.names import clean_words
 from sallyport.control.services import Services
 from sallyport.control.signin import account_of_api_token
 from sallyport.model.directory import Actor
@@ -20,8 +23,14 @@ def services_of(request: Request) -> Services:
     return services
 
 
-async def actor_of(request: Request) -> Actor:
+async def actor_of(
+    request: Request,
+    audit_reason: Annotated[
+        str, Header(description="Why, for the audit; UTF-8, percent-encoded")
+    ] = "",
+) -> Actor:
     """Who calls, by `Authorization: Basic email:api-token`. Raises `Refused`."""
+    reason = clean_words(unquote(audit_reason), "reason")
     header = request.headers.get("authorization")
     if header is None:
         raise not_signed_in("No credentials came with the request.")
@@ -35,7 +44,8 @@ async def actor_of(request: Request) -> Actor:
     if not colon:
         raise not_signed_in("The Basic credentials hold no colon between email and API token.")
     address = request.client.host if request.client else None
-    return await account_of_api_token(services_of(request), email, token, address)
+    actor = await account_of_api_token(services_of(request), email, token, address)
+    return replace(actor, reason=reason)
 
 
 def not_signed_in(detail: str) -> Refused:
