@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test lint check browser proxies wrk bench-runtime bench-oauth lock clean
+.PHONY: help setup run test lint check browser proxies wrk bench-runtime bench-oauth bench-facts lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--
 
 bench-oauth: $(VENV)/.ready-dev wrk ## measure the token endpoint beside others (ARGS="--short")
 	$(BIN)/python -m bench.oauth $(ARGS)
+
+bench-facts: $(VENV)/.ready-dev ## measure a call among a million grants (ARGS="--short")
+	$(BIN)/python -m bench.facts $(ARGS)
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements/run.txt

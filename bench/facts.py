@@ -45,9 +45,18 @@ READ, JIRA = "read:employee:custom", "read:forge-app:jira"
 SITES_OF_ONE_APP = 1_000
 LINKS_OF_ONE_INTEGRATION = 50
 WORKING_SET = 1_000
-WARM_CALLS = 20_000
-COLD_CALLS = 2_000
-ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured: calls in a round, warm and cold, and rounds."""
+
+    warm_calls: int = 20_000
+    cold_calls: int = 2_000
+    rounds: int = 5
+
+
+SHORT = Effort(warm_calls=500, cold_calls=100, rounds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +93,16 @@ def main() -> None:
     read.add_argument("--installations", type=int, default=100_000)
     read.add_argument("--grants", type=int, default=1_000_000)
     read.add_argument("--walk", type=int, default=300_000, help="grants that are called once each")
-    read.add_argument("--short", action="store_true", help="a hundredth of it")
+    read.add_argument("--short", action="store_true", help="a thousandth of it, twice")
     read.add_argument("--out", type=Path, default=RESULTS)
     given = read.parse_args()
+    effort, few = Effort(), (1_000, 10_000)
     if given.short:
-        given.installations, given.grants, given.walk = 1_000, 10_000, 3_000
-    sizes = ((100, 1_000), (given.installations, given.grants))
+        effort, few = SHORT, (50, 100)
+        given.installations, given.grants, given.walk = 100, 1_000, 500
+    sizes = (few, (given.installations, given.grants))
     results = [
-        asyncio.run(measure(installations, grants, min(grants, given.walk)))
+        asyncio.run(measure(installations, grants, min(grants, given.walk), effort))
         for installations, grants in sizes
     ]
     given.out.mkdir(parents=True, exist_ok=True)
@@ -101,7 +112,7 @@ def main() -> None:
     print(as_markdown(results))
 
 
-async def measure(installations: int, grants: int, walked: int) -> Result:
+async def measure(installations: int, grants: int, walked: int, effort: Effort) -> Result:
     """Fill a database, then call."""
     result = Result(installations, grants)
     with tempfile.TemporaryDirectory() as folder:
@@ -113,13 +124,15 @@ async def measure(installations: int, grants: int, walked: int) -> Result:
             filled = await store.run_sync(lambda conn: fill(conn, installations, grants))
             result.filled_s = round(time.perf_counter() - started, 1)
             result.database_mb = round(path.stat().st_size / 2**20, 1)
-            await call(store, filled, result, walked)
+            await call(store, filled, result, walked, effort)
         finally:
             await store.close()
     return result
 
 
-async def call(store: Store, filled: list[Filled], result: Result, walked: int) -> None:
+async def call(
+    store: Store, filled: list[Filled], result: Result, walked: int, effort: Effort
+) -> None:
     choose = random.Random(20261124)
     by_grant = {each.grant_id: each for each in filled}
     facts = Facts(store)
@@ -134,24 +147,28 @@ async def call(store: Store, filled: list[Filled], result: Result, walked: int) 
     working = choose.sample(filled, min(WORKING_SET, len(filled)))
     for each in working:
         await decide(_call(each), facts, policy)
-    calls = [_call(choose.choice(working)) for _ in range(WARM_CALLS)]
-    for _ in range(ROUNDS):
+    calls = [_call(choose.choice(working)) for _ in range(effort.warm_calls)]
+    for _ in range(effort.rounds):
         started = time.perf_counter_ns()
         for each in calls:
             walk(each, facts, policy)
         result.warm_us.append(_per_call(started, len(calls)))
     del calls
     loads = 0
-    for _ in range(ROUNDS):
+    for _ in range(effort.rounds):
         cold = Facts(store)
-        strangers = [_call(each) for each in choose.sample(filled, min(COLD_CALLS, len(filled)))]
+        strangers = [
+            _call(each) for each in choose.sample(filled, min(effort.cold_calls, len(filled)))
+        ]
         started = time.perf_counter_ns()
         for each in strangers:
             await decide(each, cold, policy)
         result.cold_us.append(round((time.perf_counter_ns() - started) / 1000 / cold.loads, 2))
         loads += cold.loads
     del strangers, cold
-    result.loads_per_cold_call = round(loads / ROUNDS / min(COLD_CALLS, len(filled)), 1)
+    result.loads_per_cold_call = round(
+        loads / effort.rounds / min(effort.cold_calls, len(filled)), 1
+    )
     gc.collect()
     result.rss_mb_before = _rss_mb()
     for each in choose.sample(filled, walked):
@@ -380,8 +397,8 @@ def as_markdown(results: list[Result]) -> str:
     rows = [
         "# Facts at scale",
         "",
-        "`python -m bench.facts`; microseconds of one walk through the gateway's steps, median of "
-        f"{ROUNDS} rounds (least to most). Warm: {WORKING_SET:,} tokens with their facts held. "
+        "`make bench-facts`; microseconds of one walk through the gateway's steps, median of the "
+        f"rounds (least to most). Warm: {WORKING_SET:,} tokens with their facts held. "
         "Cold: for each fact that is read from SQLite; in a small database calls share more.",
         "",
         "| installations | grants | database MB | warm | cold, a fact | facts a call "
