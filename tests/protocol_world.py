@@ -19,7 +19,7 @@ from access_world import seed
 from decision_world import History
 from sallyport.gateway.endpoint import Gateway, Receive, Send
 from sallyport.gateway.idempotency import Idempotency
-from sallyport.gateway.limits import CallLimits, Quota
+from sallyport.gateway.limits import CallLimits
 from sallyport.gateway.protocol import CallProtocol, Door, Patience
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.steps import Policy
@@ -29,6 +29,7 @@ from sallyport.store.engine import Reader, Store, open_store
 from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
 from sallyport.tokens.keys import open_keys
+from sallyport.vocab.buckets import Quota
 from sallyport.vocab.clock import ManualClock
 from sallyport.vocab.forwarded import Proxies
 

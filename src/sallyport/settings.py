@@ -130,6 +130,20 @@ class Settings:
         "The most calls from one network address to one site in a minute that are refused for who "
         "makes them or for where they go; 0: no limit.",
     )
+    oauth_address_requests_per_minute: int = _setting(
+        6_000,
+        "The most requests from one network address to /oauth/token, /oauth/par, /oauth/revoke and "
+        "/oauth/introspect together in a minute; 0: no limit.",
+    )
+    oauth_client_requests_per_minute: int = _setting(
+        3_000,
+        "The most such requests of one client from one network address in a minute; 0: no limit.",
+    )
+    sign_in_attempts: int = _setting(
+        10,
+        "The most failed sign-ins of one email from one network address in ten minutes; five times "
+        "as many of one email from anywhere, six times as many from one address.",
+    )
     idempotency_keys: int = _setting(
         100_000, "The most idempotency keys of the last 24 hours that one installation may have."
     )
@@ -200,6 +214,9 @@ LIMITS = (
     "app_calls_per_minute",
     "refused_calls_per_minute",
     "web_trigger_calls_per_minute",
+    "oauth_address_requests_per_minute",
+    "oauth_client_requests_per_minute",
+    "sign_in_attempts",
     "scheduled_runs_at_once",
     "app_data_mb",
     "idempotency_keys",
@@ -308,6 +325,9 @@ def _check(settings: Settings) -> None:
         ("account_calls_per_minute", 0),
         ("app_calls_per_minute", 0),
         ("refused_calls_per_minute", 0),
+        ("oauth_address_requests_per_minute", 0),
+        ("oauth_client_requests_per_minute", 0),
+        ("sign_in_attempts", 1),
         ("scheduled_runs_at_once", 1),
         ("audit_days", 1),
         ("key_rotation_days", 0),

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from sallyport.app.code import AppCode, open_app_code
 from sallyport.app.operator import OwnState, build_admin
 from sallyport.app.public import open_way_in
+from sallyport.control.attempts import Attempts
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.folder import FolderLock, instance_of
@@ -97,6 +98,7 @@ async def _running(
         settings.address,
         settings.bundles,
         pool.stop_installation,
+        attempts=Attempts(settings.sign_in_attempts),
         resolver=Resolver(settings.package_index),
         node=code.node,
         reload_keys=lambda: keys.reload(store),

@@ -15,7 +15,7 @@ from sallyport.control.services import Services
 from sallyport.gateway.endpoint import Gateway
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import Idempotency
-from sallyport.gateway.limits import CallLimits, a_minute
+from sallyport.gateway.limits import CallLimits
 from sallyport.gateway.proofs import ProofMemory
 from sallyport.gateway.protocol import Door, Patience
 from sallyport.gateway.record import Recorder
@@ -25,6 +25,7 @@ from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.oauth import OAuth, build_routes
+from sallyport.oauth.limits import RequestLimits
 from sallyport.observe import metrics
 from sallyport.runtime.call import Invocation, Outcome, Target
 from sallyport.settings import Settings
@@ -32,6 +33,7 @@ from sallyport.store.engine import Store
 from sallyport.tokens.access import TokenCache
 from sallyport.tokens.keys import Keys
 from sallyport.tokens.nonce import PURPOSE, Nonces
+from sallyport.vocab.buckets import a_minute
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
 from sallyport.web.errors import exception_handlers
@@ -103,6 +105,10 @@ async def open_way_in(
         ConsentPages(services),
         services.site_url,
         nonces=policy.nonces,
+        limits=RequestLimits(
+            address=a_minute("oauth_address", settings.oauth_address_requests_per_minute),
+            client=a_minute("oauth_client", settings.oauth_client_requests_per_minute),
+        ),
     )
     site = Starlette(
         routes=[

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 # A load test of the demo measures the platform, not how often one demo account may call.
 _NO_NEAR_LIMITS = {
-    f"SALLYPORT_{each}_CALLS_PER_MINUTE": "6000000" for each in ("INTEGRATION", "ACCOUNT", "APP")
+    f"SALLYPORT_{each}_PER_MINUTE": "6000000"
+    for each in (
+        *("INTEGRATION_CALLS", "ACCOUNT_CALLS", "APP_CALLS"),
+        *("OAUTH_ADDRESS_REQUESTS", "OAUTH_CLIENT_REQUESTS"),
+    )
 }
 
 

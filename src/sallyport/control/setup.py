@@ -54,9 +54,10 @@ async def ensure_setup_link(services: Services) -> str | None:
 
 
 async def claim(
-    services: Services, token: str, email: str, name: str, password: str
+    services: Services, token: str, email: str, name: str, password: str, address: str | None
 ) -> tuple[Account, NewApiToken]:
     """Make the first operator; works for exactly one caller, ever. Raises `Refused`."""
+    services.attempts.spend_by_address(address)
     email, name = clean_email(email), clean_name(name, "name")
     check_password(password)
     if not ids.is_well_formed(token, ids.SETUP_LINK):
@@ -78,7 +79,7 @@ async def claim(
                 "An account with this email exists already.",
                 fix="Choose another email for the operator.",
             )
-        actor = actor_for(account, None)
+        actor = actor_for(account, address)
         tx.audit(Event.PLATFORM_CLAIMED, actor, subject=account.id)
         return account, await api_tokens.mint(tx, actor, account.id, _FIRST_TOKEN)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sallyport.gateway.limits import Standing
 from sallyport.gateway.sources import Installed
 from sallyport.manifest.table import Found
 from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
+from sallyport.vocab.buckets import Standing
 from sallyport.vocab.trace import TraceParent
 
 Headers = tuple[tuple[str, str], ...]

@@ -34,6 +34,7 @@ async def authenticate_client(oauth: OAuth, request: Request, parameters: Parame
     A public client is told by its id alone (RFC 6749 section 3.2.1).
     """
     client_id, secret = _credentials(request, parameters)
+    oauth.limits.charge_client(request, client_id, oauth.store.clock.now())
     if secret is None:
         if not await _is_public(oauth, client_id):
             raise _invalid_client("Send client_id and client_secret, in the body or by Basic.")

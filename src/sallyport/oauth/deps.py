@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sallyport.model.directory import Site
+from sallyport.oauth.limits import RequestLimits
 from sallyport.oauth.pages import Pages
 from sallyport.store.engine import Store
 from sallyport.tokens.keys import Keys
@@ -30,3 +31,4 @@ class OAuth:
     """Accepted as `audience` besides the issuer itself."""
     nonces: Nonces | None = None
     """Those that DPoP proofs must hold; None: none is asked for."""
+    limits: RequestLimits = field(default_factory=RequestLimits)

@@ -16,6 +16,7 @@ UNAUTHORIZED_CLIENT = "unauthorized_client"
 UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
 UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
 ACCESS_DENIED = "access_denied"
+TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 
 _LONGEST = 500
 _NOT_IN_A_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")

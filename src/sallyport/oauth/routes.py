@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from sallyport.oauth import authorize, introspect, metadata, pushed, resources, revoke, token
 from sallyport.oauth.deps import OAuth
+from sallyport.oauth.errors import OAuthError, error_response
 
 Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
 
@@ -27,17 +28,27 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", metadata.RESOURCE + "/{resource:path}", metadata.protected_resource),
 )
 
+# What clients ask by themselves, and so may be asked by anybody, without end.
+LIMITED = frozenset({metadata.PAR, metadata.TOKEN, metadata.REVOKE, metadata.INTROSPECT})
+
 
 def build_routes(oauth: OAuth) -> list[Route]:
     """Every route of the authorization server, to be mounted at the root."""
     return [
-        Route(path, _bound(endpoint, oauth), methods=[method])
+        Route(path, _bound(path, endpoint, oauth), methods=[method])
         for method, path, endpoint in ENDPOINTS
     ]
 
 
-def _bound(endpoint: Endpoint, oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
+def _bound(path: str, endpoint: Endpoint, oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
+    is_limited = path in LIMITED
+
     async def answer(request: Request) -> Response:
+        if is_limited:
+            try:
+                oauth.limits.charge_address(request, oauth.store.clock.now())
+            except OAuthError as error:
+                return error_response(error)
         return await endpoint(oauth, request)
 
     return answer

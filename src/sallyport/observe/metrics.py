@@ -76,7 +76,8 @@ OUTBOUND_SECONDS = Histogram(
 
 LIMITS_REACHED = Counter(
     "sallyport_limits_reached_total",
-    "How often a call of an app reached a limit; docs/reference/limits.md lists them.",
+    "How often a call, or a request of a client, reached a limit; docs/reference/limits.md lists "
+    "them.",
     ("limit",),
     registry=registry,
 )

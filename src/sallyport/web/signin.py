@@ -66,7 +66,7 @@ async def set_up(visit: Visit, form: FormData) -> Response:
     token, email, name = one(form, "token"), one(form, "email").strip(), one(form, "name")
     password = one(form, "password")
     try:
-        await platform_setup.claim(visit.services, token, email, name, password)
+        await platform_setup.claim(visit.services, token, email, name, password, visit.address)
         _, cookie = await signin.sign_in(
             visit.services, email, password, visit.address, replaces=visit.session
         )
@@ -75,6 +75,7 @@ async def set_up(visit: Visit, form: FormData) -> Response:
             visit,
             "setup.html",
             status=refused.reason.status,
+            headers=shown_headers(refused),
             token=token,
             name=name,
             email=email,

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 import pytest
 
 from protocol_world import Both, Side, read_replies, two_servers
-from sallyport.gateway.limits import Quota
+from sallyport.vocab.buckets import Quota
 from sallyport.vocab.forwarded import Proxies
 
 WIRE, ONE, OTHER = "192.0.2.1", "198.51.100.7", "198.51.100.8"

@@ -15,8 +15,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sallyport.gateway.limits import Buckets, CallLimits, Quota, Standing, limit_headers, too_many
+from sallyport.gateway.limits import CallLimits, limit_headers, too_many
 from sallyport.model.manifest import Route, RouteLimit
+from sallyport.vocab.buckets import Buckets, Quota, Standing
 from sallyport.vocab.clock import MINUTE
 
 NOW = 1_800_000_000_000

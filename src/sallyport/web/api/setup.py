@@ -29,10 +29,10 @@ class Login(Body):
 
 
 @router.post("/setup", status_code=201)
-async def claim(body: Claim, services: ServicesDep) -> dict[str, Any]:
+async def claim(body: Claim, request: Request, services: ServicesDep) -> dict[str, Any]:
     """Make the first operator with the token of the one-time link."""
     account, token = await platform_setup.claim(
-        services, body.token, body.email, body.name, body.password
+        services, body.token, body.email, body.name, body.password, _address_of(request)
     )
     return {"account_id": account.id, "api_token": token.secret}
 
@@ -40,8 +40,12 @@ async def claim(body: Claim, services: ServicesDep) -> dict[str, Any]:
 @router.post("/login", status_code=201)
 async def login(body: Login, request: Request, services: ServicesDep) -> dict[str, Any]:
     """Trade email and password for an API token."""
-    address = request.client.host if request.client else None
+    address = _address_of(request)
     account, token = await sign_in_for_api_token(
         services, body.email, body.password, body.label, address
     )
     return {"api_token": token.secret, "account": person(account)}
+
+
+def _address_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
