@@ -101,6 +101,18 @@ def test_rows_are_narrowed(people: People) -> None:
     assert mine[1] in later
 
 
+def test_the_filter_by_client_finds_it_in_the_detail_too(people: People) -> None:
+    queue = "/admin/sites/acme.test/approvals"
+    answer(people.admin.put(queue, json={"required": True}), 200)
+    try:
+        client = answer(people.create(), 201)["client_id"]
+        asked = items(people.admin, client_id=client, event="approval:asked")
+        assert [each["detail"]["client_id"] for each in asked] == [client]
+        assert asked[0]["subject"] != client
+    finally:
+        answer(people.admin.put(queue, json={"required": False}), 200)
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+from sallyport.observe.metrics import REVOCATION_LAG
 from sallyport.store.changes import Change, Kind
 from sallyport.store.engine import Store
 
@@ -109,9 +110,14 @@ class Facts:
     def _forget(self, change: Change) -> None:
         if self._loading:
             self._heard.append(change)
+        dropped = False
         for tag in (change, Change(change.kind, ANY)):
             for fact in tuple(self._by_tag.get(tag, ())):
                 self._drop(fact)
+                dropped = True
+        if dropped and change.at:
+            lag_ms = max(0, self._store.clock.now() - change.at)
+            REVOCATION_LAG.labels(change.kind.value).observe(lag_ms / 1000)
 
 
 def _touches(change: Change, tags: tuple[Change, ...]) -> bool:

@@ -41,6 +41,14 @@ FACT_LOADS = Gauge(
     "Facts read from the database since the start.",
     registry=registry,
 )
+REVOCATION_LAG = Histogram(
+    "sallyport_revocation_lag_seconds",
+    "Time from the start of a transaction that made a fact untrue (a grant, a switch, a membership "
+    "...) until this gateway had dropped the fact; by the kind of change.",
+    ("kind",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=registry,
+)
 WORKERS = Gauge(
     "sallyport_runtime_workers",
     "Worker processes that run app code.",

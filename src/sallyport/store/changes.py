@@ -6,7 +6,7 @@ So when a write that closes a door returns, every follower in this process has d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -29,8 +29,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """A fact that is true no more. `at`: when its transaction began, in milliseconds, 0 if unknown.
+
+    Two changes of one fact are equal, whenever they were made.
+    """
+
     kind: Kind
     key: str
+    at: int = field(default=0, compare=False)
 
 
 Follower = Callable[[Change], None]

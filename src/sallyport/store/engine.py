@@ -60,7 +60,7 @@ class Tx(Reader):
 
     def changed(self, kind: Kind, key: str) -> None:
         """Tell gateways, after the commit, to forget this fact."""
-        self.changes.append(Change(kind, key))
+        self.changes.append(Change(kind, key, self.now))
 
     def audit(
         self,

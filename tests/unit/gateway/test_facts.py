@@ -6,10 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from prometheus_client.samples import Sample
 
 from sallyport.gateway.facts import ANY, Facts, Lacking, Loaded, Source
+from sallyport.observe.metrics import REVOCATION_LAG
 from sallyport.store.changes import Change, Feed, Kind
 from sallyport.store.engine import Store
+from sallyport.vocab.clock import ManualClock
 
 
 class FeedOnly:
@@ -17,6 +20,7 @@ class FeedOnly:
 
     def __init__(self) -> None:
         self.feed = Feed()
+        self.clock = ManualClock()
 
 
 def make(bound: int = 100) -> tuple[Facts, Feed]:
@@ -115,3 +119,35 @@ def test_facts_are_bounded_and_leave_nothing_behind() -> None:
         assert facts._by_tag == {}
 
     asyncio.run(scenario())
+
+
+def test_the_lag_of_what_is_dropped_is_measured() -> None:
+    """From the change's own time, in whichever process it was committed; once for each fact."""
+
+    def measured() -> tuple[float, float]:
+        samples = {each.name: each.value for each in _lag_samples()}
+        name = "sallyport_revocation_lag_seconds"
+        return samples.get(f"{name}_count", 0.0), samples.get(f"{name}_sum", 0.0)
+
+    async def scenario() -> None:
+        facts, feed = make()
+        clock = facts._store.clock
+        assert isinstance(clock, ManualClock)
+        source, _ = counting((Change(Kind.KEYS, "g"),))
+        await fetch(facts, source)
+        count, total = measured()
+        committed = Change(Kind.KEYS, "g", clock.now())
+        clock.advance(40)
+        feed.publish([Change(Kind.KEYS, "other", clock.now())])
+        assert measured() == (count, total), "nothing was dropped"
+        feed.publish([committed])
+        assert measured() == (count + 1, pytest.approx(total + 0.04))
+        feed.publish([committed])
+        assert measured()[0] == count + 1, "told again, and nothing was held"
+
+    asyncio.run(scenario())
+
+
+def _lag_samples() -> list[Sample]:
+    collected = [each for metric in REVOCATION_LAG.collect() for each in metric.samples]
+    return [each for each in collected if each.labels.get("kind") == Kind.KEYS.value]
