@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,11 @@ def connect(
     return house.act(make())
 
 
-def folder(app_id: str, notes: Mapping[str, Any] | None = None) -> bytes:
+def folder(
+    app_id: str,
+    notes: Mapping[str, Any] | None = None,
+    routes: Sequence[tuple[str, str, list[str]]] = ROUTES,
+) -> bytes:
     """The app's folder as an upload. JSON is YAML, too."""
     manifest = {
         "app": {
@@ -109,7 +113,7 @@ def folder(app_id: str, notes: Mapping[str, Any] | None = None) -> bytes:
                     "function": "answer",
                     "scopes": needed,
                 }
-                for number, (operation, path, needed) in enumerate(ROUTES)
+                for number, (operation, path, needed) in enumerate(routes)
             ],
             "function": [{"key": "answer", "handler": "index.answer"}],
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,6 +25,16 @@ def test_a_developer_registers_an_app(house: House, page: Page) -> None:
     expect(page.get_by_role("heading", name="Time Sheets")).to_be_visible()
     for environment in ("development", "staging", "production"):
         expect(page.get_by_role("link", name=environment)).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Time Sheets is registered.")
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    page.get_by_label("Name").fill("No Such Name")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_contain_text("Invalid environment name")
+    field = page.get_by_label("Name")
+    expect(field).to_have_value("No Such Name")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("Use 1 to 30 lower-case letters"))
     page.get_by_role("link", name="staging").click()
     expect(page.get_by_text("sallyport deploy -e staging")).to_be_visible()
 

@@ -26,6 +26,7 @@ def check_environment_key(key: str) -> None:
             Reason.INVALID_INPUT,
             "Invalid environment name",
             fix="Use 1 to 30 lower-case letters, digits and hyphens; begin with no hyphen.",
+            members={"field": "key"},
         )
 
 

@@ -82,6 +82,7 @@ def _check(key: str, value: str) -> None:
             Reason.INVALID_INPUT,
             "That is not a variable's key.",
             fix="Use 1 to 128 letters, digits and underscores; begin with no digit.",
+            members={"field": "key"},
         )
     try:
         size = len(value.encode())
@@ -98,4 +99,5 @@ def _bad_value(why: str) -> Refused:
         Reason.INVALID_INPUT,
         f"The variable's value {why}.",
         fix="Shorten it, or keep it where the function can fetch it.",
+        members={"field": "value"},
     )

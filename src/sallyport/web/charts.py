@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from markupsafe import Markup
+
+from sallyport.control.usage import UsageLine
+from sallyport.vocab.clock import HOUR
 
 Kind = Literal["open", "shut", "wait", "plain"]
 
@@ -102,6 +106,18 @@ def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Markup:
     )
     return Markup('<table class="bars"><caption>{}</caption><tbody>{}</tbody></table>').format(
         title, rows
+    )
+
+
+def hours(title: str, lines: Sequence[UsageLine], now: int, count: int) -> Markup:
+    """Calls and refusals of the last `count` hours, one point an hour, those without any too."""
+    found = {line.key: line.usage for line in lines}
+    starts = [(now // HOUR - back) * HOUR for back in reversed(range(count))]
+    calls = [found[start].calls if start in found else 0 for start in starts]
+    refused = [found[start].refused if start in found else 0 for start in starts]
+    labels = [f"{datetime.fromtimestamp(start / 1000, UTC):%H:%M}" for start in starts]
+    return line_chart(
+        title, labels, [Series("calls", "open", calls), Series("refused", "shut", refused)]
     )
 
 

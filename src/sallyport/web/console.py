@@ -1,4 +1,4 @@
-"""The developer console: apps, their environments, what is deployed and where it runs."""
+"""The developer console: my apps, registering one, one with its environments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from sallyport.control.apps import list_apps, register_app, show_app
-from sallyport.control.catalog import environment_scopes
-from sallyport.control.deploy import list_versions
-from sallyport.control.installations import list_installations
-from sallyport.vocab.errors import Reason, Refused
+from sallyport.control.environments import create_environment
+from sallyport.vocab.errors import Refused
+from sallyport.web import environment, flash
 from sallyport.web.drawing import draw
 from sallyport.web.forms import one
-from sallyport.web.visit import Visit, see_other
+from sallyport.web.visit import Visit
 
 
 async def show_apps(visit: Visit) -> Response:
@@ -25,32 +24,34 @@ async def register(visit: Visit, form: FormData) -> Response:
         made = await register_app(visit.services, visit.actor, name)
     except Refused as refused:
         return await _apps_page(visit, name=name, problem=refused)
-    return see_other(f"/console/apps/{made.app.id}")
+    text = f"{made.app.name} is registered."
+    return flash.say(visit, f"/console/apps/{made.app.id}", text)
 
 
 async def show_one_app(visit: Visit) -> Response:
+    return await _app_page(visit)
+
+
+async def add_environment(visit: Visit, form: FormData) -> Response:
+    """A further environment, beside the three that every app has."""
+    app_id, key = visit.path("app_id"), one(form, "key").strip()
+    try:
+        await create_environment(visit.services, visit.actor, app_id, key)
+    except Refused as refused:
+        return await _app_page(visit, key=key, problem=refused)
+    return flash.say(visit, environment.home(app_id, key), f"The environment {key} is made.")
+
+
+async def _app_page(visit: Visit, *, key: str = "", problem: Refused | None = None) -> Response:
     view = await show_app(visit.services, visit.actor, visit.path("app_id"))
-    return draw(visit, "console/app.html", view=view)
-
-
-async def show_environment(visit: Visit) -> Response:
-    """One environment: versions, routes and scopes of the newest, installations."""
-    app_id, key = visit.path("app_id"), visit.path("environment")
-    view = await show_app(visit.services, visit.actor, app_id)
-    held = next((each for each in view.environments if each.environment.key == key), None)
-    if held is None:
-        raise Refused(Reason.NOT_FOUND, "The app has no such environment.")
     return draw(
         visit,
-        "console/environment.html",
+        "console/app.html",
+        status=problem.reason.status if problem is not None else 200,
         view=view,
-        environment=held.environment,
-        live_version=held.live_version,
-        versions=await list_versions(visit.services, visit.actor, app_id, key),
-        scopes=await environment_scopes(visit.services, visit.actor, app_id, key),
-        installations=await list_installations(
-            visit.services, visit.actor, app_id=app_id, environment=key
-        ),
+        public_url=visit.services.public_url,
+        key=key,
+        problem=problem,
     )
 
 
@@ -60,6 +61,7 @@ async def _apps_page(visit: Visit, *, name: str, problem: Refused | None) -> Res
         "console/apps.html",
         status=problem.reason.status if problem is not None else 200,
         apps=await list_apps(visit.services, visit.actor),
+        public_url=visit.services.public_url,
         name=name,
         problem=problem,
     )

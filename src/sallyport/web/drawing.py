@@ -73,6 +73,18 @@ def when(at: int) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(iso(at), text)
 
 
+def instant(at: int) -> Markup:
+    """The same for rows of a list: the day in figures, to the millisecond."""
+    stamp = datetime.fromtimestamp(at / 1000, UTC)
+    text = f"{stamp:%Y-%m-%d %H:%M:%S}.{at % 1000:03d}"
+    return Markup('<time datetime="{}">{}</time>').format(iso(at), text)
+
+
+def twice(value: str) -> tuple[str, str]:
+    """A value as a choice that is its own title."""
+    return value, value
+
+
 def breakable(text: str) -> Markup:
     """Something long to copy, with places where a line may break: after `/`, `_` and `.`."""
     marked = str(escape(text))
@@ -110,6 +122,8 @@ ENVIRONMENT.filters |= {
     "name": name,
     "isolated": isolated,
     "when": when,
+    "instant": instant,
+    "twice": twice,
     "breakable": breakable,
     "json": as_json,
     "number": number,

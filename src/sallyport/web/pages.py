@@ -16,7 +16,16 @@ from starlette.routing import BaseRoute, Route
 
 from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
-from sallyport.web import account, admin, console, documentation, integrations, signin
+from sallyport.web import (
+    account,
+    admin,
+    calls,
+    console,
+    documentation,
+    environment,
+    integrations,
+    signin,
+)
 from sallyport.web.assets import static
 from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
 from sallyport.web.errors import refusal_page
@@ -25,6 +34,8 @@ from sallyport.web.visit import Visit, visit_of
 
 Shown = Callable[[Visit], Awaitable[Response]]
 Sent = Callable[[Visit, FormData], Awaitable[Response]]
+
+_ENVIRONMENT = "/console/apps/{app_id}/environments/{environment}"
 
 OPEN_PAGES: tuple[tuple[str, Shown], ...] = (
     ("/", signin.start),
@@ -40,7 +51,16 @@ PAGES: tuple[tuple[str, Shown], ...] = (
     ("/account", account.show),
     ("/console", console.show_apps),
     ("/console/apps/{app_id}", console.show_one_app),
-    ("/console/apps/{app_id}/environments/{environment}", console.show_environment),
+    (_ENVIRONMENT, environment.show),
+    (_ENVIRONMENT + "/versions", environment.show_versions),
+    (_ENVIRONMENT + "/versions/{version}/roll-back", environment.ask_roll_back),
+    (_ENVIRONMENT + "/variables", environment.show_variables),
+    (_ENVIRONMENT + "/variables/{key}/unset", environment.ask_unset),
+    (_ENVIRONMENT + "/calls", calls.show_calls),
+    (_ENVIRONMENT + "/calls/stream", calls.stream_calls),
+    (_ENVIRONMENT + "/calls/{decision_id}", calls.show_call),
+    (_ENVIRONMENT + "/logs", calls.show_logs),
+    (_ENVIRONMENT + "/logs/stream", calls.stream_logs),
     ("/console/integrations", integrations.show_list),
     ("/console/integrations/new", integrations.show_new),
     ("/console/integrations/{client_id}", integrations.show_one),
@@ -57,6 +77,10 @@ FORMS: tuple[tuple[str, Sent], ...] = (
     ("/account/api-tokens", account.create_api_token),
     ("/account/api-tokens/{token_id}/revoke", account.revoke_api_token),
     ("/console/apps", console.register),
+    ("/console/apps/{app_id}/environments", console.add_environment),
+    (_ENVIRONMENT + "/versions/{version}/roll-back", environment.do_roll_back),
+    (_ENVIRONMENT + "/variables", environment.set_one),
+    (_ENVIRONMENT + "/variables/{key}/unset", environment.unset),
     ("/console/integrations/new", integrations.create),
     ("/console/integrations/{client_id}", integrations.change),
     ("/console/integrations/{client_id}/links", integrations.link),
