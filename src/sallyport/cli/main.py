@@ -24,6 +24,11 @@ SECTIONS = (
                 "sallyport.cli.api_tokens:api_tokens",
                 "Your API tokens, for scripts and CI.",
             ),
+            Entry(
+                "sessions",
+                "sallyport.cli.sessions:sessions",
+                "The browsers in which you are signed in.",
+            ),
         ),
     ),
     Section(

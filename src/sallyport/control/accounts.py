@@ -18,7 +18,7 @@ from sallyport.tokens.api_tokens import NewApiToken
 from sallyport.tokens.passwords import check_password, hash_password
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
-from sallyport.vocab.ids import is_uuid
+from sallyport.vocab.ids import digest, is_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,13 @@ async def revoke_api_token(services: Services, actor: Actor, token_id: str) -> N
     await services.store.write(revoke)
 
 
-async def change_password(services: Services, actor: Actor, current: str, new: str) -> None:
-    """A new password for oneself; ends every session of the account. Raises `Refused`."""
+async def change_password(
+    services: Services, actor: Actor, current: str, new: str, *, cookie: str | None = None
+) -> None:
+    """A new password for oneself; ends every session of the account but that of the cookie.
+
+    Raises `Refused`.
+    """
     check_password(new)
     known = await require_password(
         services, (await my_account(services, actor)).email, current, actor.address
@@ -184,7 +189,8 @@ async def change_password(services: Services, actor: Actor, current: str, new: s
     password_hash = await hash_password(new)
 
     async def change(tx: Tx) -> None:
-        await _set_password(tx, actor, known.account.id, password_hash)
+        kept = None if cookie is None else digest(cookie)
+        await _set_password(tx, actor, known.account.id, password_hash, kept)
 
     await services.store.write(change)
 
@@ -196,10 +202,12 @@ def own_id(actor: Actor) -> str:
     return actor.account_id
 
 
-async def _set_password(tx: Tx, actor: Actor, account_id: str, password_hash: str) -> None:
+async def _set_password(
+    tx: Tx, actor: Actor, account_id: str, password_hash: str, kept: str | None = None
+) -> None:
     await accounts.set_password_hash(tx, account_id, password_hash)
-    await sessions.end_sessions_of(tx, account_id)
-    tx.audit(Event.PASSWORD_SET, actor, subject=account_id)
+    ended = await sessions.end_sessions_of(tx, account_id, but=kept)
+    tx.audit(Event.PASSWORD_SET, actor, subject=account_id, sessions_ended=ended)
 
 
 async def _require_another_operator(tx: Tx, account: Account) -> None:

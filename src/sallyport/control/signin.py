@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from sallyport.control.names import clean_email, clean_name
 from sallyport.control.services import Services
-from sallyport.model.directory import Account, Actor
+from sallyport.model.directory import Account, Actor, Session, SessionOrigin
 from sallyport.store import accounts
 from sallyport.store.engine import Tx
 from sallyport.tokens import api_tokens, sessions
 from sallyport.tokens.api_tokens import NewApiToken
 from sallyport.tokens.passwords import is_password
+from sallyport.vocab.clock import MINUTE
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
+
+TOUCHED_EVERY = 5 * MINUTE
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="sallyport"'}
 
@@ -41,18 +44,21 @@ async def sign_in(
     address: str | None,
     *,
     replaces: str | None = None,
+    agent: str | None = None,
 ) -> tuple[Account, str]:
     """Start a session; returns the account and the cookie's value.
 
     `replaces` is the cookie that the browser came with: its session ends, so that none that was
-    planted before survives. Raises `Refused` CREDENTIALS_INVALID or RATE_LIMITED.
+    planted before survives. `agent` is the browser in plain words. Raises `Refused`
+    CREDENTIALS_INVALID or RATE_LIMITED.
     """
     known = await require_password(services, email, password, address)
 
     async def start(tx: Tx) -> str:
         await _require_unchanged(tx, known)
         tx.audit(Event.SIGNED_IN, actor_for(known.account, address), subject=known.account.id)
-        return await sessions.start(tx, known.account.id, replaces=replaces)
+        origin = SessionOrigin(address, agent)
+        return await sessions.start(tx, known.account.id, replaces=replaces, origin=origin)
 
     return known.account, await services.store.write(start)
 
@@ -71,9 +77,25 @@ async def sign_in_for_api_token(
     return known.account, await services.store.write(mint)
 
 
-async def account_of_session(services: Services, cookie: str) -> Account | None:
-    """The account behind a session's cookie, None where it is over or never was."""
-    return await services.store.read(sessions.account_of, cookie)
+async def session_of(
+    services: Services, cookie: str, address: str | None
+) -> tuple[Account, Session] | None:
+    """The session of a cookie and its account, None where it is over or never was.
+
+    That it is used, and from where, is remembered once in a while.
+    """
+    found = await services.store.read(sessions.in_use, cookie)
+    if found is not None:
+        _, session = found
+        idle = services.store.clock.now() - session.last_used_at
+        if idle >= TOUCHED_EVERY or session.address != address:
+            await services.store.write(sessions.touch, cookie, address)
+    return found
+
+
+async def is_signed_in(services: Services, cookie: str) -> bool:
+    """Whether the session of a cookie still is one."""
+    return await services.store.read(sessions.account_of, cookie) is not None
 
 
 async def sign_out(services: Services, cookie: str, address: str | None) -> None:

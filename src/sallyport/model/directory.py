@@ -57,6 +57,31 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionOrigin:
+    """Where a sign-in comes from: network address, browser in plain words, how it was proven."""
+
+    address: str | None = None
+    agent: str | None = None
+    method: str = "password"
+
+
+UNKNOWN_ORIGIN = SessionOrigin()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is signed in, without its cookie. `address` is that of its last use."""
+
+    id: str
+    account_id: str
+    method: str
+    address: str | None
+    agent: str | None
+    started_at: int
+    last_used_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     account_id: str
     site_id: str

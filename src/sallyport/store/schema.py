@@ -135,6 +135,7 @@ session = Table(
     Column("address", Text),
     Column("agent", Text),
     Column("method", String(16), nullable=False, server_default="password"),
+    Column("last_used_at", BigInteger),
     Index(None, "account_id"),
     Index(None, "expires_at"),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from sallyport.model.access import ApiToken
-from sallyport.model.directory import Account
+from sallyport.model.directory import UNKNOWN_ORIGIN, Account, Session, SessionOrigin
 from sallyport.store import schema
 from sallyport.store.accounts import account_columns, account_of_row
 from sallyport.store.engine import Reader, Tx
@@ -13,25 +15,70 @@ from sallyport.vocab.ids import new_id
 
 _session, _token, _account = schema.session.c, schema.api_token.c, schema.account.c
 
+_SESSION = (
+    _session.handle,
+    _session.account_id,
+    _session.method,
+    _session.address,
+    _session.agent,
+    _session.created_at.label("started_at"),
+    func.coalesce(_session.last_used_at, _session.created_at).label("used_at"),
+)
 
-async def add_session(tx: Tx, digest: str, account_id: str, expires_at: int) -> None:
+
+async def add_session(
+    tx: Tx, digest: str, account_id: str, expires_at: int, origin: SessionOrigin = UNKNOWN_ORIGIN
+) -> None:
     """Remember a session; those that have expired are forgotten on the way."""
     await tx.run(delete(schema.session).where(_session.expires_at <= tx.now))
     await tx.run(
         insert(schema.session).values(
-            id=digest, account_id=account_id, created_at=tx.now, expires_at=expires_at
+            id=digest,
+            account_id=account_id,
+            created_at=tx.now,
+            expires_at=expires_at,
+            handle=new_id(),
+            address=origin.address,
+            agent=origin.agent,
+            method=origin.method,
+            last_used_at=tx.now,
         )
     )
 
 
-async def account_of_session(reader: Reader, digest: str) -> Account | None:
-    """The active account of a session that has not expired."""
+async def session_in_use(reader: Reader, digest: str) -> tuple[Account, Session] | None:
+    """A session that has not expired, with its active account."""
     row = await reader.first(
-        select(*account_columns())
+        select(*account_columns(), *_SESSION)
         .join(schema.session, _session.account_id == _account.id)
         .where(_session.id == digest, _session.expires_at > reader.now, _account.active)
     )
-    return account_of_row(row) if row is not None else None
+    return (account_of_row(row), _session_of(row)) if row is not None else None
+
+
+async def account_of_session(reader: Reader, digest: str) -> Account | None:
+    """The active account of a session that has not expired."""
+    found = await session_in_use(reader, digest)
+    return found[0] if found is not None else None
+
+
+async def touch_session(tx: Tx, digest: str, address: str | None) -> None:
+    """Remember that a session is used now, and from where."""
+    await tx.run(
+        update(schema.session)
+        .where(_session.id == digest)
+        .values(last_used_at=tx.now, address=address)
+    )
+
+
+async def sessions_of(reader: Reader, account_id: str) -> tuple[Session, ...]:
+    """The live sessions of an account, the one used last first."""
+    rows = await reader.all(
+        select(*_SESSION)
+        .where(_session.account_id == account_id, _session.expires_at > reader.now)
+        .order_by(_session.last_used_at.desc(), _session.handle)
+    )
+    return tuple(_session_of(row) for row in rows)
 
 
 async def end_session(tx: Tx, digest: str) -> str | None:
@@ -43,9 +90,22 @@ async def end_session(tx: Tx, digest: str) -> str | None:
     return account_id
 
 
-async def end_sessions_of(tx: Tx, account_id: str) -> None:
-    """Sign the account out everywhere."""
-    await tx.run(delete(schema.session).where(_session.account_id == account_id))
+async def end_session_named(tx: Tx, account_id: str, session_id: str) -> bool:
+    """Forget a session of the account by its public id; False where it has no such."""
+    done = await tx.run(
+        delete(schema.session).where(
+            _session.handle == session_id, _session.account_id == account_id
+        )
+    )
+    return done.rowcount == 1
+
+
+async def end_sessions_of(tx: Tx, account_id: str, *, but: str | None = None) -> int:
+    """Sign the account out everywhere, save in the session of the digest `but`; how many ended."""
+    ended = delete(schema.session).where(_session.account_id == account_id)
+    if but is not None:
+        ended = ended.where(_session.id != but)
+    return (await tx.run(ended)).rowcount
 
 
 async def add_api_token(tx: Tx, digest: str, account_id: str, label: str) -> ApiToken:
@@ -110,4 +170,16 @@ async def revoke_api_tokens_of(tx: Tx, account_id: str) -> None:
         update(schema.api_token)
         .where(_token.account_id == account_id, _token.revoked_at.is_(None))
         .values(revoked_at=tx.now)
+    )
+
+
+def _session_of(row: Row[Any]) -> Session:
+    return Session(
+        row.handle,
+        row.account_id,
+        row.method,
+        row.address,
+        row.agent,
+        row.started_at,
+        row.used_at,
     )

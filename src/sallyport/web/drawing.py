@@ -131,6 +131,10 @@ ENVIRONMENT.filters |= {
 }
 ENVIRONMENT.globals |= {
     "static": static_address,
+    "account_tabs": (
+        ("Account", "/account"),
+        ("Sessions", "/account/sessions"),
+    ),
     "line_chart": charts.line_chart,
     "bar_chart": charts.bar_chart,
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response, StreamingResponse
 
-from sallyport.control.signin import account_of_session
+from sallyport.control.signin import is_signed_in
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web.headers import guard
 from sallyport.web.visit import Visit
@@ -117,7 +117,7 @@ def encode(event: Event) -> str:
 
 async def _lives(visit: Visit) -> bool:
     assert visit.session is not None
-    return await account_of_session(visit.services, visit.session) is not None
+    return await is_signed_in(visit.services, visit.session)
 
 
 async def _rest(ending: asyncio.Event) -> None:

@@ -24,6 +24,7 @@ from sallyport.web import (
     documentation,
     environment,
     integrations,
+    sessions,
     signin,
 )
 from sallyport.web.assets import static
@@ -49,6 +50,7 @@ OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
 )
 PAGES: tuple[tuple[str, Shown], ...] = (
     ("/account", account.show),
+    ("/account/sessions", sessions.show),
     ("/console", console.show_apps),
     ("/console/apps/{app_id}", console.show_one_app),
     (_ENVIRONMENT, environment.show),
@@ -74,6 +76,9 @@ PAGES: tuple[tuple[str, Shown], ...] = (
 )
 FORMS: tuple[tuple[str, Sent], ...] = (
     ("/account/consents/{grant_id}/end", account.end_consent),
+    ("/account/sessions/end-others", sessions.end_others),
+    ("/account/sessions/{session_id}/end", sessions.end),
+    ("/account/password", sessions.change_password),
     ("/account/api-tokens", account.create_api_token),
     ("/account/api-tokens/{token_id}/revoke", account.revoke_api_token),
     ("/console/apps", console.register),

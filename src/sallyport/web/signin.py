@@ -34,7 +34,12 @@ async def sign_in(visit: Visit, form: FormData) -> Response:
     email = one(form, "email").strip()
     try:
         _, cookie = await signin.sign_in(
-            visit.services, email, one(form, "password"), visit.address, replaces=visit.session
+            visit.services,
+            email,
+            one(form, "password"),
+            visit.address,
+            replaces=visit.session,
+            agent=visit.agent,
         )
     except Refused as refused:
         return draw(
@@ -68,7 +73,12 @@ async def set_up(visit: Visit, form: FormData) -> Response:
     try:
         await platform_setup.claim(visit.services, token, email, name, password, visit.address)
         _, cookie = await signin.sign_in(
-            visit.services, email, password, visit.address, replaces=visit.session
+            visit.services,
+            email,
+            password,
+            visit.address,
+            replaces=visit.session,
+            agent=visit.agent,
         )
     except Refused as refused:
         return draw(

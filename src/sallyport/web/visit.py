@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sallyport.control.services import Services
-from sallyport.control.signin import account_of_session
+from sallyport.control.signin import session_of
 from sallyport.model.directory import Account, Actor
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import cookies, csrf
+from sallyport.web.agents import in_plain_words
 
 SIGN_IN = "/login"
 SETUP = "/setup"
@@ -22,7 +23,10 @@ _FORMS_BEFORE_SIGN_IN = (SIGN_IN, SETUP)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`session` is the cookie of a live session, `visitor` that of a browser not signed in."""
+    """`session` is the cookie of a live session, `visitor` that of a browser not signed in.
+
+    `session_id` is what the session is called where its cookie must not be seen.
+    """
 
     request: Request
     services: Services
@@ -30,6 +34,7 @@ class Visit:
     session: str | None
     visitor: str
     visitor_is_new: bool
+    session_id: str | None = None
 
     @property
     def secure(self) -> bool:
@@ -41,7 +46,12 @@ class Visit:
 
     @property
     def address(self) -> str | None:
-        return self.request.client.host if self.request.client else None
+        return address_of(self.request)
+
+    @property
+    def agent(self) -> str:
+        """The browser in plain words."""
+        return in_plain_words(self.request.headers.get("user-agent"))
 
     def require_account(self) -> Account:
         """The account. Raises `Refused` where nobody is signed in."""
@@ -82,7 +92,9 @@ async def visit_of(request: Request, services: Services) -> Visit:
     """Who visits, by cookies."""
     secure = is_secure(services)
     session = cookies.read_cookie(request, cookies.SESSION, secure=secure)
-    account = await account_of_session(services, session) if session is not None else None
+    address = address_of(request)
+    found = await session_of(services, session, address) if session is not None else None
+    account = found[0] if found is not None else None
     visitor = cookies.read_cookie(request, cookies.VISITOR, secure=secure)
     return Visit(
         request=request,
@@ -91,7 +103,13 @@ async def visit_of(request: Request, services: Services) -> Visit:
         session=session if account is not None else None,
         visitor=visitor or secrets.token_urlsafe(32),
         visitor_is_new=visitor is None,
+        session_id=found[1].id if found is not None else None,
     )
+
+
+def address_of(request: Request) -> str | None:
+    """The network address that a request comes from."""
+    return request.client.host if request.client else None
 
 
 def see_other(location: str) -> Response:

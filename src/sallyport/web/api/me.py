@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from sallyport.control import accounts
+from sallyport.control import accounts, sessions
 from sallyport.control.sites import my_sites
 from sallyport.web.api.base import ActorDep, ServicesDep
 from sallyport.web.api.bodies import Body
-from sallyport.web.api.shapes import api_token, person
+from sallyport.web.api.shapes import api_token, person, session
 
 router = APIRouter(prefix="/me", tags=["me"])
 
@@ -65,3 +65,21 @@ async def create_api_token(
 async def revoke_api_token(token_id: str, actor: ActorDep, services: ServicesDep) -> None:
     """End one of the caller's API tokens."""
     await accounts.revoke_api_token(services, actor, token_id)
+
+
+@router.get("/sessions")
+async def list_sessions(actor: ActorDep, services: ServicesDep) -> dict[str, Any]:
+    """The browsers in which the caller is signed in."""
+    return {"items": [session(each) for each in await sessions.my_sessions(services, actor)]}
+
+
+@router.delete("/sessions")
+async def end_sessions(actor: ActorDep, services: ServicesDep) -> dict[str, Any]:
+    """Sign the caller out in every browser; API tokens stay."""
+    return {"ended": await sessions.end_my_other_sessions(services, actor, None)}
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def end_session(session_id: str, actor: ActorDep, services: ServicesDep) -> None:
+    """Sign the caller out in one browser."""
+    await sessions.end_my_session(services, actor, session_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sallyport.control.services import Services
 from sallyport.model.access import ApiToken
-from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
+from sallyport.model.directory import Account, Organization, Product, Session, Site, SiteRole
 from sallyport.vocab.clock import iso
 
 
@@ -27,6 +27,18 @@ def account_item(account: Account) -> dict[str, Any]:
 
 def api_token(token: ApiToken) -> dict[str, Any]:
     return {"id": token.id, "label": token.label, "created_at": iso(token.created_at)}
+
+
+def session(session: Session) -> dict[str, Any]:
+    """A browser that is signed in, as its account sees it."""
+    return {
+        "id": session.id,
+        "browser": session.agent,
+        "address": session.address,
+        "method": session.method,
+        "started_at": iso(session.started_at),
+        "last_used_at": iso(session.last_used_at),
+    }
 
 
 def organization_item(organization: Organization) -> dict[str, Any]:
