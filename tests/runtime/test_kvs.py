@@ -17,6 +17,7 @@ from sallyport.capabilities.refused import CapabilityRefused
 from sallyport.capabilities.serve import Capabilities
 from sallyport.runtime.call import Target
 from sallyport.runtime.running import CapabilityAnswer, RunningCall
+from sallyport.vocab.clock import SystemClock
 
 APP = """
 import asyncio
@@ -283,7 +284,7 @@ def test_what_a_thread_asks_between_calls_waits_for_the_next_call(play: Play) ->
 def test_any_bytes_get_a_readable_reply(payload: bytes) -> None:
     # Nothing readable gets as far as the store.
     capabilities = Capabilities(None)  # type: ignore[arg-type]
-    running = RunningCall(ANYONE, invocation(), None)  # type: ignore[arg-type]
+    running = RunningCall(ANYONE, invocation(), SystemClock(), print)
     header, body = asyncio.run(capabilities.handle(running, payload))
     assert msgspec.json.decode(header)["status"] in (400, 404)
     assert set(msgspec.json.decode(body)) == {"code", "message"}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from sallyport.model.manifest import PYTHON_RUNTIME, PermissionScope
 
 FailureKind = Literal[
@@ -70,6 +72,25 @@ class Target:
         return Image(self.bundle_dir, self.functions, self.variables, self.memory_mb, self.runtime)
 
 
+class CallContext(dict[str, Any]):
+    """The context of calls that share it whole; never changed once it is made.
+
+    `text` is it as JSON, written once for all of them.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: bytes
+
+    @property
+    def text(self) -> bytes:
+        try:
+            return self._text
+        except AttributeError:
+            self._text = msgspec.json.encode(dict(self))
+            return self._text
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One call of one function.
@@ -78,7 +99,7 @@ class Invocation:
     docs/reference/functions.md describes them; `body` is the raw body. `context` holds what the
     gateway knows of the call (`gateway/context.py`); invocation id, trace id and deadline are added
     from here. `timeout_ms` counts from the moment that
-    the call reaches a worker.
+    the call begins to run in a worker.
     """
 
     id: str

@@ -15,8 +15,9 @@ _CHUNK = 256 * 1024
 class Channel:
     """Speaks frames over a connected socket, which it owns.
 
-    `on_frame` gets each frame. `on_end` is called once, with the reason, when the other side closes
-    or breaks the protocol; never after `close()`.
+    `on_frame` gets each frame, `on_read` is called when it had all that arrived together. `on_end`
+    is called once, with the reason, when the other side closes or breaks the protocol; never after
+    `close()`.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class Channel:
         largest: int,
         on_frame: Callable[[Frame], None],
         on_end: Callable[[str], None],
+        on_read: Callable[[], None] = lambda: None,
     ) -> None:
         sock.setblocking(False)
         self._loop = loop
         self._sock = sock
         self._reader = Reader(largest)
         self._on_frame = on_frame
+        self._on_read = on_read
         self._on_end = on_end
         self._unsent: deque[memoryview] = deque()
         self._drains: list[asyncio.Future[None]] = []
@@ -47,6 +50,10 @@ class Channel:
     def send_parts(self, kind: int, id: int, header: bytes, body: bytes) -> None:
         """As `send`, for a payload of header and body."""
         self._write(encode_parts(kind, id, header, body))
+
+    def send_all(self, pieces: list[bytes]) -> None:
+        """Send bytes of frames that were encoded elsewhere, small ones in one system call."""
+        self._write((pieces[0] if len(pieces) == 1 else b"".join(pieces),))
 
     def send_descriptors(self, kind: int, id: int, payload: bytes, fds: list[int]) -> None:
         """Send one small frame with open files. Raises `OSError` unless it fits at once."""
@@ -76,9 +83,9 @@ class Channel:
             self._reading = True
 
     def read_now(self) -> None:
-        """Read what has arrived, without waiting for the event loop."""
-        if self._open:
-            self._readable()
+        """Read all that has arrived, without waiting for the event loop."""
+        while self._open and self._readable():
+            pass
 
     def close(self) -> None:
         """Close the socket; nothing more is called back."""
@@ -92,24 +99,29 @@ class Channel:
         self._settle_drains()
         self._sock.close()
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Read once; whether there was anything."""
         try:
             data = self._sock.recv(_CHUNK)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._end(str(error))
-            return
+            return False
         if not data:
             self._end("the other side closed")
-            return
+            return False
         try:
             for frame in self._reader.feed(data):
                 self._on_frame(frame)
                 if not self._open:
-                    return
+                    break
         except FrameError as error:
+            self._on_read()
             self._end(str(error))
+        else:
+            self._on_read()
+        return True
 
     def _write(self, pieces: tuple[bytes, ...]) -> None:
         if not self._open:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,8 @@ from sallyport.runtime.call import Failure, FailureKind, Invocation, Limits, Tar
 from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import InvocationLog
 from sallyport.runtime.nursery import ImportFailure, Nursery
-from sallyport.runtime.worker import Done, Surroundings, Worker
+from sallyport.runtime.turns import Done, Paces, Turn
+from sallyport.runtime.worker import Surroundings, Worker
 
 
 class CrewPool(Surroundings, Protocol):
@@ -32,17 +34,23 @@ class CrewPool(Surroundings, Protocol):
 class _Waiting:
     call: Invocation
     done: Done
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None = None
 
 
 class Crew:
-    """Grows a worker for each waiting call up to the limit; a free worker gets the next call."""
+    """Grows a worker for each waiting call up to the limit; a free worker gets the next call.
+
+    Calls of functions that are quick go to the worker that had the last one, even if it is busy.
+    """
 
     def __init__(self, pool: CrewPool, target: Target) -> None:
         self.target = target
         self.workers: set[Worker] = set()
         self.used_at = pool.loop.time()
+        self.paces = Paces()
         self._pool = pool
+        self._lead: Worker | None = None
+        self._refusing = ""
         self._free: list[Worker] = []
         self._queue: deque[_Waiting] = deque()
         self._unready: set[Worker] = set()
@@ -73,21 +81,16 @@ class Crew:
         return len(self._queue)
 
     def submit(self, call: Invocation, done: Done) -> None:
-        """Run the call in a free worker, or let it wait for one."""
-        if self._free:
-            failure = self._free[-1].nursery.failure_of(call.handler)
-            if failure is None:
-                self._free.pop().run(call, done)
-            else:
-                self._fail_import(self._free[-1].nursery, call, done, failure)
+        """Run the call in a worker that has room for it, or let it wait for one."""
+        worker = self._with_room()
+        if worker is not None:
+            self._give(worker, call, done)
             return
-        limits = self._pool.limits
-        if len(self._queue) >= limits.queue_per_installation:
+        if len(self._queue) >= self._pool.limits.queue_per_installation:
             count_reached("queue")
             self._refuse(call, done, "busy", "Too many calls wait for a worker")
             return
-        timer = self._pool.loop.call_later(limits.queue_ms / 1000, self._expire)
-        self._queue.append(_Waiting(call, done, timer))
+        self._queue.append(self._waiting(call, done))
         self.grow()
 
     def grow(self) -> None:
@@ -123,9 +126,12 @@ class Crew:
         worker.kill(reason)
 
     def refuse_waiting(self, reason: str) -> None:
-        """Answer every call that has not started with `busy`."""
+        """Answer every call that has not started with `busy`, also those yet to come."""
+        self._refusing = reason
         while self._queue:
             self._fail_first("busy", reason)
+        for worker in tuple(self.workers):
+            worker.give_back()
 
     def kill(self, reason: str) -> None:
         """End every worker, calls and all."""
@@ -138,22 +144,38 @@ class Crew:
         self._starting -= 1
         self._unready.discard(worker)
         self.workers.add(worker)
-        self.worker_free(worker)
+        self.worker_eased(worker)
 
-    def worker_free(self, worker: Worker) -> None:
-        self.used_at = worker.free_since = self._pool.loop.time()
+    def worker_eased(self, worker: Worker) -> None:
+        self.used_at = self._pool.loop.time()
         self._fail_unimportable(worker.nursery)
-        if self._queue:
-            waiting = self._queue.popleft()
-            waiting.timer.cancel()
-            worker.run(waiting.call, waiting.done)
+        while self._queue and worker.has_room:
+            waiting = self._next_waiting()
+            self._give(worker, waiting.call, waiting.done)
+        if worker.state == "free" and worker not in self._free:
+            self._free.append(worker)
+            self._pool.place_free(self)
+
+    def calls_returned(self, turns: Sequence[Turn]) -> None:
+        if self._refusing:
+            for turn in turns:
+                self._refuse(turn.call, turn.done, "busy", self._refusing)
             return
-        self._free.append(worker)
-        self._pool.place_free(self)
+        for turn in reversed(turns):
+            self._queue.appendleft(self._waiting(turn.call, turn.done))
+        while self._queue:
+            worker = self._with_room()
+            if worker is None:
+                break
+            waiting = self._next_waiting()
+            self._give(worker, waiting.call, waiting.done)
+        self.grow()
 
     def worker_ending(self, worker: Worker) -> None:
         if worker in self._free:
             self._free.remove(worker)
+        if worker is self._lead:
+            self._lead = None
 
     def worker_gone(self, worker: Worker, reason: str) -> None:
         self.worker_ending(worker)
@@ -164,6 +186,43 @@ class Crew:
             self._start_failed(f"The worker did not start: {reason}")
         self.grow()
         self._pool.place_free(self)
+
+    # ---- who gets a call
+
+    def _with_room(self) -> Worker | None:
+        lead = self._lead
+        if lead is not None and lead.state == "busy" and lead.has_room:
+            return lead
+        if self._free:
+            return self._free[-1]
+        for worker in self.workers:
+            if worker.has_room:
+                return worker
+        return None
+
+    def _give(self, worker: Worker, call: Invocation, done: Done) -> None:
+        nursery = worker.nursery
+        if nursery.failures:
+            failure = nursery.failure_of(call.handler)
+            if failure is not None:
+                self._fail_import(nursery, call, done, failure)
+                return
+        if worker.state == "free" and worker in self._free:
+            self._free.remove(worker)
+        self._lead = worker
+        worker.run(call, done)
+
+    def _waiting(self, call: Invocation, done: Done) -> _Waiting:
+        waiting = _Waiting(call, done)
+        seconds = self._pool.limits.queue_ms / 1000
+        waiting.timer = self._pool.loop.call_later(seconds, self._expire, waiting)
+        return waiting
+
+    def _next_waiting(self) -> _Waiting:
+        waiting = self._queue.popleft()
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        return waiting
 
     # ---- starting
 
@@ -190,15 +249,13 @@ class Crew:
             for waiting in tuple(self._queue):
                 failure = nursery.failure_of(waiting.call.handler)
                 if failure is not None:
-                    self._queue.remove(waiting)
-                    waiting.timer.cancel()
+                    self._leave_queue(waiting)
                     self._fail_import(nursery, waiting.call, waiting.done, failure)
 
     def _import_failed(self, nursery: Nursery, failure: ImportFailure) -> None:
         self._starting -= 1
         while self._queue:
-            waiting = self._queue.popleft()
-            waiting.timer.cancel()
+            waiting = self._next_waiting()
             self._fail_import(nursery, waiting.call, waiting.done, failure)
         self._pool.place_free(self)
 
@@ -220,13 +277,18 @@ class Crew:
 
     # ---- calls that do not start
 
-    def _expire(self) -> None:
+    def _expire(self, waiting: _Waiting) -> None:
         count_reached("queue_time")
-        self._fail_first("busy", "No worker came free in time")
+        self._leave_queue(waiting)
+        self._refuse(waiting.call, waiting.done, "busy", "No worker came free in time")
+
+    def _leave_queue(self, waiting: _Waiting) -> None:
+        self._queue.remove(waiting)
+        if waiting.timer is not None:
+            waiting.timer.cancel()
 
     def _fail_first(self, kind: FailureKind, message: str) -> None:
-        waiting = self._queue.popleft()
-        waiting.timer.cancel()
+        waiting = self._next_waiting()
         self._refuse(waiting.call, waiting.done, kind, message)
 
     def _refuse(self, call: Invocation, done: Done, kind: FailureKind, message: str) -> None:

@@ -14,24 +14,64 @@ from sallyport.runtime import frames
 _CREDENTIALS = struct.Struct("iII")
 
 
+class Tickets:
+    """The right to start queued calls: a pipe that both sides read, so each ticket is had once.
+
+    A call given to a worker behind others is run by the worker if it draws the ticket, and given
+    to another worker if the platform does. The kernel says who was first.
+    """
+
+    SIZE = 4
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    @property
+    def far(self) -> int:
+        """The worker's end, as long as it is no other process's."""
+        return self._reading
+
+    def put(self, ids: list[int]) -> None:
+        """Lay down the tickets of calls, before these are sent. Raises `OSError`."""
+        data = struct.pack(f"!{len(ids)}I", *ids)
+        if os.write(self._writing, data) != len(data):
+            raise BlockingIOError("the tickets did not fit")
+
+    def take_back(self) -> set[int]:
+        """The calls that the worker has not started and from now on cannot."""
+        try:
+            data = os.read(self._reading, 65536)
+        except BlockingIOError:
+            return set()
+        whole = len(data) // self.SIZE
+        return set(struct.unpack_from(f"!{whole}I", data))
+
+    def close(self) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+
+
 class NoHello(Exception):
     """What came instead of a worker; the text says why, for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The platform's ends: the call socket, the capability socket, the pipe of raw output.
+    """The platform's ends: the call socket, the capability socket, the pipe of raw output, tickets.
 
     `ending` is called before the worker is killed, `gone` once nothing of it is left. `heap_full`
     is what its language says on the raw output when it ends for want of memory, if it says it.
+    `tells_output`: it sends OUTPUT before the answer of a call that wrote raw output.
     """
 
     calls: socket.socket
     capabilities: socket.socket
     output: int
+    tickets: Tickets
     ending: Callable[[], None] = lambda: None
     gone: Callable[[], None] = lambda: None
     heap_full: bytes | None = None
+    tells_output: bool = False
 
 
 def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> Ends:
@@ -39,21 +79,23 @@ def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> End
     ours, calls = socket.socketpair()
     capabilities, requests = socket.socketpair()
     output, raw = os.pipe()
+    tickets = Tickets()
     try:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        fork(directory, [calls.fileno(), requests.fileno(), raw])
+        fork(directory, [calls.fileno(), requests.fileno(), tickets.far, raw])
     except OSError:
         ours.close()
         capabilities.close()
         os.close(output)
+        tickets.close()
         raise
     finally:
         calls.close()
         requests.close()
         os.close(raw)
     os.set_blocking(output, False)
-    return Ends(ours, capabilities, output)
+    return Ends(ours, capabilities, output, tickets, tells_output=True)
 
 
 def read_hello(sock: socket.socket) -> tuple[int, int]:

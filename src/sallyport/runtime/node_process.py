@@ -13,7 +13,7 @@ from typing import Final
 
 from sallyport.runtime import frames
 from sallyport.runtime.channel import Channel
-from sallyport.runtime.hello import Ends
+from sallyport.runtime.hello import Ends, Tickets
 from sallyport.runtime.node_program import NodeProgram
 from sallyport.runtime.processes import descendants, kill_all
 from sallyport.runtime.sandbox import Driver, Launch
@@ -46,7 +46,9 @@ class NodeProcess:
         capabilities, far_capabilities = socket.socketpair()
         self._start, far_start = socket.socketpair()
         output, raw = os.pipe()
+        tickets = Tickets()
         far = (self._far_calls, far_capabilities, far_start)
+        numbers = (*(end.fileno() for end in far), tickets.far)
         calls.setblocking(False)
         # Set before the process is there: the kernel notes who sends when it is sent.
         calls.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -55,6 +57,7 @@ class NodeProcess:
             calls,
             capabilities,
             output,
+            tickets,
             ending=self._sweep,
             gone=self._given_up,
             heap_full=b"JavaScript heap out of memory",
@@ -69,12 +72,12 @@ class NodeProcess:
                         str(int(driver.confinement["drop_capabilities"])),
                         str(os.getpid()),
                         *_command(program, memory_mb),
-                        *(str(end.fileno()) for end in far),
+                        *(str(number) for number in numbers),
                     ),
-                    descriptors=tuple(end.fileno() for end in far),
+                    descriptors=numbers,
                     output=raw,
                     directory=self._directory,
-                    program=(*_command(program, memory_mb), *(str(end.fileno()) for end in far)),
+                    program=(*_command(program, memory_mb), *(str(number) for number in numbers)),
                     memory_mb=memory_mb,
                 )
             )
@@ -128,6 +131,7 @@ class NodeProcess:
         self.ends.calls.close()
         self.ends.capabilities.close()
         os.close(self.ends.output)
+        self.ends.tickets.close()
 
     def _exited(self) -> None:
         if self.process.poll() is None:

@@ -25,7 +25,7 @@ from sallyport.runtime.sandbox import Driver
 from sallyport.runtime.sandbox.choice import NoSandbox
 from sallyport.runtime.sandbox.sandboxed import SandboxDriver
 from sallyport.runtime.sandbox_nursery import SandboxNursery
-from sallyport.runtime.worker import Done
+from sallyport.runtime.turns import Done
 from sallyport.runtime.zygote import Zygote
 from sallyport.vocab.clock import Clock
 

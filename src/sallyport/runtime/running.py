@@ -11,21 +11,46 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from sallyport.runtime.call import Invocation, Permissions, Target
-from sallyport.runtime.logs import InvocationLog, Level
+from sallyport.runtime.logs import InvocationLog, Level, Sink
+from sallyport.vocab.clock import Clock
 
 
 class RunningCall:
-    """One call in one worker. `used` counts what it has spent of its allowances, by name."""
+    """One call in one worker."""
 
-    __slots__ = ("_ends_at", "_log", "_started_at", "call", "target", "used")
+    __slots__ = ("_clock", "_ends_at", "_log", "_sink", "_started_at", "_used", "call", "target")
 
-    def __init__(self, target: Target, call: Invocation, log: InvocationLog) -> None:
+    def __init__(self, target: Target, call: Invocation, clock: Clock, sink: Sink) -> None:
         self.target = target
         self.call = call
-        self.used: Counter[str] = Counter()
-        self._log = log
-        self._started_at = time.monotonic()
-        self._ends_at = self._started_at + call.timeout_ms / 1000
+        self._clock = clock
+        self._sink = sink
+        self._log: InvocationLog | None = None
+        self._used: Counter[str] | None = None
+        self._started_at = self._ends_at = 0.0
+
+    def begin(self, now: float) -> None:
+        """It runs from now on (`time.monotonic`)."""
+        self._started_at = now
+        self._ends_at = now + self.call.timeout_ms / 1000
+
+    @property
+    def log(self) -> InvocationLog:
+        if self._log is None:
+            self._log = InvocationLog(self.target, self.call, self._clock, self._sink)
+        return self._log
+
+    @property
+    def used(self) -> Counter[str]:
+        """What it has spent of its allowances, by name."""
+        if self._used is None:
+            self._used = Counter()
+        return self._used
+
+    @property
+    def ends_at(self) -> float:
+        """When it is killed (`time.monotonic`)."""
+        return self._ends_at
 
     @property
     def installation_id(self) -> str:
@@ -54,7 +79,7 @@ class RunningCall:
 
     def report(self, level: Level, text: str) -> None:
         """Write a line of the platform into the invocation's log."""
-        self._log.report(level, text)
+        self.log.report(level, text)
 
 
 CapabilityAnswer = tuple[bytes, bytes]

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -80,7 +81,7 @@ class SandboxNursery:
         finally:
             birth.close_far()
         self._births.add(birth)
-        return Ends(ends.calls, ends.capabilities, ends.output, birth.end, birth.gone)
+        return replace(ends, ending=birth.end, gone=birth.gone)
 
     def forked(self, pid: int) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Worker: the platform's side of one worker process; at most one call runs in it at a time."""
+"""Worker: the platform's side of one worker process, which runs one call after another."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
-
-import msgspec
 
 from sallyport.runtime import frames
 from sallyport.runtime.call import Failure, FailureKind, Invocation, Outcome, Target
@@ -20,29 +18,47 @@ from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
 from sallyport.runtime.hello import NoHello, read_hello
 from sallyport.runtime.limits import count_reached
-from sallyport.runtime.logs import LEVELS, InvocationLog, LineSplitter, Sink
+from sallyport.runtime.logs import LEVELS, Sink
 from sallyport.runtime.memory import KernelKills, is_over
 from sallyport.runtime.nursery import Nursery
+from sallyport.runtime.output import RawOutput
 from sallyport.runtime.processes import kill_group
-from sallyport.runtime.result import Checked, check_failure, check_result
+from sallyport.runtime.requests import Requests
+from sallyport.runtime.result import check_failure, check_result
 from sallyport.runtime.running import CapabilityHandler, RunningCall
+from sallyport.runtime.turns import (
+    SLOW_S,
+    Done,
+    Paces,
+    Turn,
+    Turns,
+    encode_turn,
+    order_of,
+)
 from sallyport.vocab.clock import Clock
-
-Done = Callable[[Outcome], None]
 
 # Our worker stops sending soon after the log is full; one that goes on is not ours any more.
 _MOST_DROPPED_FRAMES: Final = 1000
-_MOST_REQUESTS: Final = 16
 _GONE_WITHIN: Final = 1.0
+# A body of this size is not copied into the write that it leaves with.
+_LARGE_BODY: Final = 64 * 1024
 OUT_OF_MEMORY: Final = "The call's processes needed more memory than memoryMB allows"
 
 
 class Crew(Protocol):
-    """Who a worker reports to."""
+    """Who a worker reports to. `paces` are those of the app's functions."""
+
+    paces: Paces
 
     def worker_ready(self, worker: Worker) -> None: ...
 
-    def worker_free(self, worker: Worker) -> None: ...
+    def worker_eased(self, worker: Worker) -> None:
+        """It has answered calls and may be given others."""
+        ...
+
+    def calls_returned(self, turns: Sequence[Turn]) -> None:
+        """Calls that the worker was given and has not started, nor will."""
+        ...
 
     def worker_ending(self, worker: Worker) -> None: ...
 
@@ -63,7 +79,8 @@ class Worker:
     """One worker process, of one installation.
 
     `state`: starting until it has said who it is, then free or busy, ending once it is being
-    killed, gone when nothing of it is left.
+    killed, gone when nothing of it is left. docs/decisions/0013-what-a-call-costs.md says why it
+    is given several calls at once, and how it still runs one at a time.
     """
 
     def __init__(
@@ -79,60 +96,99 @@ class Worker:
         self._crew = crew
         self._pidfd = -1
         self._calls: Channel | None = None
-        self._call_id = 0
-        self._done: Done | None = None
-        self._log: InvocationLog | None = None
-        self._running: RunningCall | None = None
-        self._started_ns = 0
+        self._turns = Turns()
+        self._unsent: list[bytes] = []
+        self._undrawn: list[int] = []
+        self._sending = False
+        self._orders: dict[tuple[str, int, str | None], bytes] = {}
         self._verdict: tuple[Failure, str] | None = None
         self._end_reason = ""
         self._heap_full = False
-        self._requests: set[asyncio.Task[None]] = set()
-        self._request_slots = asyncio.Semaphore(_MOST_REQUESTS)
-        self._held: list[Frame] = []
-        self._splitter = LineSplitter(self._raw_line)
         self._directory = Path(tempfile.mkdtemp(prefix="sallyport-call-"))
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
         self._start(start_ms)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a call given now would begin soon."""
+        return self.state in ("free", "busy") and self._turns.have_room
+
     def run(self, call: Invocation, done: Done) -> None:
-        """Start a call in a free worker; `done` gets its outcome, from the event loop."""
-        assert self.state == "free"
-        assert self._calls is not None
+        """Give it a call; `done` gets its outcome, from the event loop.
+
+        In a free worker it starts at once, else when those before it have ended.
+        """
         self.state = "busy"
-        # App code must not be able to answer a call before it has come.
-        self._call_id = int.from_bytes(os.urandom(4), "big")
-        self._done = done
-        self._log = log = InvocationLog(self.target, call, self._pool.clock, self._pool.sink)
-        self._running = running = RunningCall(self.target, call, log)
+        turn = Turn(
+            self.target,
+            call,
+            self._pool.clock,
+            self._pool.sink,
+            done,
+            self._crew.paces.of(call.handler),
+        )
         lines = self.nursery.import_lines
         if lines:
             self.nursery.import_lines = []
             for level, line in lines:
-                log.write(level, line)
-        header = msgspec.json.encode(
-            {
-                "handler": call.handler,
-                "timeoutMs": call.timeout_ms,
-                "request": call.request,
-                "context": {
-                    **call.context,
-                    "invocationId": call.id,
-                    "traceId": call.trace_id,
-                    "deadline": self._pool.clock.now() + call.timeout_ms,
-                },
-            }
-        )
-        self._started_ns = time.monotonic_ns()
-        self._timer = self._loop.call_later(
-            call.timeout_ms / 1000, self._timed_out, call.timeout_ms
-        )
-        self._calls.send_parts(frames.CALL, self._call_id, header, call.body)
-        if self._held:
-            held, self._held = self._held, []
-            for frame in held:
-                self._ask(running, frame)
-            self._capabilities.resume()
+                turn.log.write(level, line)
+        kind = frames.CALL
+        if self._turns.add(turn):
+            self._begun(turn)
+        else:
+            kind = frames.QUEUED
+            self._undrawn.append(turn.id)
+            if self._watch is None:
+                self._watch = self._loop.call_later(SLOW_S, self._look)
+        deadline = self._pool.clock.now() + call.timeout_ms
+        head, body = encode_turn(turn, kind, self._order(call), deadline)
+        if len(body) > _LARGE_BODY:
+            self.send()
+            self._unsent.append(head)
+            self.send()
+            self._unsent.append(body)
+        else:
+            self._unsent += (head, body)
+        if not self._sending:
+            # Once in a turn of the loop: calls that come together leave together.
+            self._sending = True
+            self._loop.call_soon(self._send_gathered)
+
+    def send(self) -> None:
+        """Send what calls it was given."""
+        if self._calls is None or not self._unsent:
+            return
+        if self._undrawn:
+            undrawn, self._undrawn = self._undrawn, []
+            try:
+                self._ends.tickets.put(undrawn)
+            except OSError:
+                # Only who draws no tickets lets them pile up.
+                self._protocol_broken()
+                return
+        unsent, self._unsent = self._unsent, []
+        self._calls.send_all(unsent)
+
+    def give_back(self) -> None:
+        """Give the calls that have not started back to the crew."""
+        before = self._turns.first
+        taken = self._turns.take_out(self._ends.tickets.take_back().union(self._undrawn))
+        # What was not sent yet goes without tickets, so the worker will not run it.
+        self._undrawn = []
+        if not taken:
+            return
+        first = self._turns.first
+        if self.state == "busy":
+            if first is None:
+                self._now_free()
+            elif first is not before:
+                self._turns.begin_first()
+                self._begun(first)
+        self._crew.calls_returned(taken)
+        if self.state == "free":
+            self._crew.worker_eased(self)
 
     def check_memory(self) -> None:
         """End a call whose processes together hold more memory than the app may have."""
@@ -148,6 +204,7 @@ class Worker:
         self._end_reason = reason
         self.state = "ending"
         self._crew.worker_ending(self)
+        self.give_back()
         self._ends.ending()
         if self._pidfd < 0 or self.pid is None:
             self._gone()
@@ -164,14 +221,15 @@ class Worker:
         except OSError:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
-        self._hello_socket, self._output = ends.calls, ends.output
-        self._loop.add_reader(self._output, self._read_output)
-        self._capabilities = Channel(
+        self._hello_socket = ends.calls
+        self._output = RawOutput(self._loop, ends.output, self._raw_line, self._catch_up)
+        self._requests = Requests(
             self._loop,
             ends.capabilities,
-            largest=frames.LARGEST_REQUEST,
-            on_frame=self._request,
-            on_end=lambda reason: None,
+            self._pool.capability_handler,
+            self._running_now,
+            self._protocol_broken,
+            lambda: self.kill("a capability request failed"),
         )
         self._loop.add_reader(self._hello_socket, self._hello)
         self._timer = self._loop.call_later(start_ms / 1000, self.kill, "it did not start in time")
@@ -190,61 +248,129 @@ class Worker:
             self._hello_socket,
             largest=frames.LARGEST_CALL,
             on_frame=self._frame,
+            on_read=self._settle,
             on_end=self._call_socket_ended,
         )
         self._cancel_timer()
-        self.state = "free"
+        self._now_free()
         self._crew.worker_ready(self)
 
-    # ---- a call
+    # ---- calls
+
+    def _order(self, call: Invocation) -> bytes:
+        key = (call.handler, call.timeout_ms, call.context.get("moduleType"))
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = order_of(call)
+        return order
+
+    def _send_gathered(self) -> None:
+        self._sending = False
+        self.send()
+
+    def _begun(self, turn: Turn) -> None:
+        """A call starts to run."""
+        if self._timer is None or turn.ends_at < self._fires_at:
+            self._rearm(turn.call.timeout_ms / 1000, self._time_up)
+            self._fires_at = turn.ends_at
+        self._requests.begin(turn)
+
+    def _running_now(self) -> RunningCall | None:
+        """The call that runs, when all is known that the worker has answered."""
+        if len(self._turns) > 1:
+            self._catch_up()
+        return self._turns.first
+
+    def _catch_up(self) -> None:
+        """Look at what the worker has answered so far."""
+        if len(self._turns) > 1 and self._calls is not None:
+            self._calls.read_now()
 
     def _frame(self, frame: Frame) -> None:
-        if frame.kind == frames.LOG:
-            self._log_frame(frame.payload)
+        kind, id, payload = frame
+        first = self._turns.first
+        if kind == frames.LOG:
+            self._log_frame(payload)
             return
-        if self._done is None or frame.id != self._call_id:
+        if kind == frames.OUTPUT and self._ends.tells_output:
+            self._output.drain()
+            return
+        if first is None or id != first.id or kind not in (frames.RESULT, frames.FAILURE):
             self._protocol_broken()
             return
-        elapsed = self._elapsed_us()
         try:
-            header, body = frames.split(frame.payload)
+            header, body = frames.split(payload)
         except frames.FrameError:
             self._protocol_broken()
             return
-        if frame.kind == frames.RESULT:
-            self._finish(check_result(header, body, elapsed))
-        elif frame.kind == frames.FAILURE:
-            self._finish(check_failure(header, elapsed))
-        else:
-            self._protocol_broken()
+        if not self._ends.tells_output:
+            self._output.drain()
+        following = self._turns.answer(kind, header, body)
+        if following is not None:
+            self._begun(following)
 
-    def _finish(self, checked: Checked) -> None:
-        self._cancel_timer()
-        self._drain_output()
-        outcome = checked.outcome
-        if isinstance(outcome, Failure):
-            if outcome.kind == "out_of_memory":
-                count_reached("memory")
-            elif outcome.kind == "too_large":
-                count_reached("response")
-        if isinstance(outcome, Failure) and self._log is not None:
-            self._log.report("ERROR", checked.trace or _failure_text(outcome))
-        done, self._done = self._done, None
+    def _settle(self) -> None:
+        """Check the answers that have come together, let it go on, then give them out."""
+        answered, each_us = self._turns.settle()
+        if not answered:
+            return
+        outcomes: list[tuple[Done, Outcome]] = []
+        leftovers = False
+        for turn, kind, header, body in answered:
+            self._crew.paces.took(turn.call.handler, each_us)
+            if kind == frames.RESULT:
+                checked = check_result(header, body, each_us)
+            else:
+                checked = check_failure(header, each_us)
+            outcome = checked.outcome
+            if isinstance(outcome, Failure):
+                if outcome.kind == "out_of_memory":
+                    count_reached("memory")
+                elif outcome.kind == "too_large":
+                    count_reached("response")
+                turn.log.report("ERROR", checked.trace or _failure_text(outcome))
+            leftovers = leftovers or checked.leftovers
+            outcomes.append((turn.done, outcome))
         if self.state == "busy":
-            self.state = "free"
-        try:
-            if done is not None:
-                done(outcome)
-        finally:
-            if checked.leftovers:
+            if leftovers:
                 # What a call leaves running would run on between calls, and beside later ones.
                 self.kill("a call left processes behind")
-            elif self.state == "free":
-                self.free_since = self._loop.time()
-                self._crew.worker_free(self)
+            else:
+                if not self._turns:
+                    self._now_free()
+                self._crew.worker_eased(self)
+                self.send()
+        for done, outcome in outcomes:
+            done(outcome)
 
-    def _timed_out(self, timeout_ms: int) -> None:
+    def _look(self) -> None:
+        """Take calls back from behind one that turned out to be slow."""
+        self._watch = None
+        if self.state != "busy" or len(self._turns) < 2:
+            return
+        if self._turns.is_held_up():
+            self._catch_up()
+            if self.state == "busy" and self._turns.is_held_up():
+                self.give_back()
+        if len(self._turns) > 1 and self._watch is None:
+            self._watch = self._loop.call_later(SLOW_S, self._look)
+
+    def _now_free(self) -> None:
+        self.state = "free"
+        self.free_since = self._loop.time()
+
+    def _time_up(self) -> None:
+        self._timer = None
+        first = self._turns.first
+        if first is None or self.state != "busy":
+            return
+        left = first.ends_at - time.monotonic()
+        if left > 0:
+            self._rearm(left, self._time_up)
+            self._fires_at = first.ends_at
+            return
         count_reached("time")
+        timeout_ms = first.call.timeout_ms
         self._fail_with("timeout", f"Timed out after {timeout_ms / 1000:g} s")
 
     def _protocol_broken(self) -> None:
@@ -255,8 +381,8 @@ class Worker:
         self._fail_with("worker_lost", "The worker ended during the call")
 
     def _fail_with(self, kind: FailureKind, message: str) -> None:
-        if self._done is not None and self._verdict is None:
-            self._verdict = Failure(kind, message, self._elapsed_us()), message
+        if self._turns and self._verdict is None:
+            self._verdict = Failure(kind, message, self._turns.elapsed_us), message
         self.kill(message)
 
     # ---- the end
@@ -264,24 +390,24 @@ class Worker:
     def _gone(self) -> None:
         if self.state == "gone":
             return
-        if self.state == "busy" and self._calls is not None:
-            # It may have answered before it ended.
+        if self.state == "busy":
             self.state = "ending"
-            self._calls.read_now()
-        self._drain_output()
-        self._splitter.end()
+            if self._calls is not None:
+                # It may have answered before it ended.
+                self._calls.read_now()
+            self.give_back()
         self.state = "gone"
         self._cancel_timer()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._output.close()
         if self.pid is None:
             self._loop.remove_reader(self._hello_socket)
             self._hello_socket.close()
         if self._calls is not None:
             self._calls.close()
-        self._capabilities.close()
-        self._loop.remove_reader(self._output)
-        os.close(self._output)
-        for task in self._requests:
-            task.cancel()
+        self._requests.close()
+        self._ends.tickets.close()
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
@@ -291,26 +417,26 @@ class Worker:
             self.nursery.worker_ended(self.pid)
         self._ends.gone()
         self._remove_directory()
-        self._settle_lost_call()
+        self._settle_lost_calls()
         self._crew.worker_gone(self, self._end_reason or "it ended")
 
-    def _settle_lost_call(self) -> None:
-        done, self._done = self._done, None
-        if done is None:
+    def _settle_lost_calls(self) -> None:
+        """Fail the call that ran; and any behind it of which nobody knows whether it began."""
+        if not self._turns:
             return
         if self._verdict is None:
             message = "The worker ended during the call"
             if self._end_reason:
                 message = f"The worker was ended: {self._end_reason}"
-            self._verdict = Failure("worker_lost", message, self._elapsed_us()), message
+            self._verdict = Failure("worker_lost", message, self._turns.elapsed_us), message
         failure, text = self._verdict
         is_over = self._heap_full or self._pool.kernel_kills.lately
         if failure.kind == "worker_lost" and is_over:
             count_reached("memory")
             failure, text = replace(failure, kind="out_of_memory"), OUT_OF_MEMORY
-        if self._log is not None:
-            self._log.report("ERROR", text)
-        done(failure)
+        for turn in self._turns.take_all():
+            turn.log.report("ERROR", text)
+            turn.done(failure)
 
     def _remove_directory(self) -> None:
         try:
@@ -321,76 +447,19 @@ class Worker:
     # ---- logs
 
     def _log_frame(self, payload: bytes) -> None:
-        log = self._log
-        if log is None or not payload or payload[0] >= len(LEVELS):
+        running = self._turns.speaker
+        if running is None or not payload or payload[0] >= len(LEVELS):
             return
-        log.write(LEVELS[payload[0]], payload[1 : frames.LARGEST_LOG_LINE + 1])
-        if log.dropped > _MOST_DROPPED_FRAMES:
+        running.log.write(LEVELS[payload[0]], payload[1 : frames.LARGEST_LOG_LINE + 1])
+        if running.log.dropped > _MOST_DROPPED_FRAMES:
             self._protocol_broken()
 
     def _raw_line(self, line: bytes) -> None:
         if self._ends.heap_full is not None and self._ends.heap_full in line:
             self._heap_full = True
-        if self._log is not None and not self._log.dropped:
-            self._log.write("INFO", line)
-
-    def _read_output(self) -> bool:
-        try:
-            data = os.read(self._output, 65536)
-        except BlockingIOError:
-            return False
-        if not data:
-            self._loop.remove_reader(self._output)
-            return False
-        self._splitter.feed(data)
-        return True
-
-    def _drain_output(self) -> None:
-        for _ in range(16):
-            if not self._read_output():
-                return
-
-    # ---- capabilities
-
-    def _request(self, frame: Frame) -> None:
-        if frame.kind != frames.REQUEST:
-            self._protocol_broken()
-            return
-        if self._done is None or self._running is None:
-            # Between calls an app stands still: what it asks for waits for its next call.
-            self._held.append(frame)
-            if len(self._held) >= _MOST_REQUESTS:
-                self._capabilities.pause()
-            return
-        self._ask(self._running, frame)
-
-    def _ask(self, running: RunningCall, frame: Frame) -> None:
-        task = self._loop.create_task(self._reply(running, frame))
-        self._requests.add(task)
-        task.add_done_callback(self._replied)
-        if len(self._requests) >= _MOST_REQUESTS:
-            self._capabilities.pause()
-
-    async def _reply(self, running: RunningCall, frame: Frame) -> None:
-        async with self._request_slots:
-            header, body = await self._pool.capability_handler(running, frame.payload)
-            self._capabilities.send_parts(frames.REPLY, frame.id, header, body)
-            # An app that asks and does not read must not fill the platform's memory.
-            await self._capabilities.drained()
-
-    def _replied(self, task: asyncio.Task[None]) -> None:
-        self._requests.discard(task)
-        if self.state != "gone":
-            self._capabilities.resume()
-        if not task.cancelled() and task.exception() is not None:
-            # Only a fault of ours ends here; the app would wait for ever for its reply.
-            self._loop.call_exception_handler(
-                {"message": "a capability request failed", "exception": task.exception()}
-            )
-            self.kill("a capability request failed")
-
-    def _elapsed_us(self) -> int:
-        return (time.monotonic_ns() - self._started_ns) // 1000
+        running = self._turns.speaker
+        if running is not None and not running.log.dropped:
+            running.log.write("INFO", line)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -7,8 +7,10 @@ secret scanners can recognise them and a mistyped one is refused without a looku
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
+import struct
 import uuid
 import zlib
 
@@ -27,6 +29,25 @@ SETUP_LINK = "spsu"
 WEB_TRIGGER = "spwt"
 
 APP_ARI_PREFIX = "ari:cloud:ecosystem::app/"
+
+
+class RandomNumbers:
+    """Random numbers of 32 bits that nobody can guess, drawn from the system many at a time."""
+
+    def __init__(self) -> None:
+        self._drawn: list[int] = []
+        # A fork must not draw what its parent draws.
+        os.register_at_fork(after_in_child=self._drawn.clear)
+
+    def next(self) -> int:
+        try:
+            return self._drawn.pop()
+        except IndexError:
+            self._drawn.extend(struct.unpack("!1024I", os.urandom(4096)))
+            return self._drawn.pop()
+
+
+random_numbers = RandomNumbers()
 
 
 def new_id() -> str:

@@ -12,6 +12,7 @@ const LOG = 7;
 const CALL = 8;
 const REQUEST = 9;
 const REPLY = 10;
+const QUEUED = 11;
 
 function head(kind, id, length) {
   const made = Buffer.allocUnsafe(HEAD_SIZE);
@@ -42,6 +43,14 @@ function split(payload) {
   return [JSON.parse(payload.toString('utf8', 4, end)), payload.subarray(end)];
 }
 
+// A call's payload: what is to be run, with request and context, and the body.
+function splitCall(payload) {
+  let at = 12;
+  const part = (index) => JSON.parse(payload.toString('utf8', at, (at += payload.readUInt32BE(4 * index))));
+  const order = part(0);
+  return [{ ...order, request: part(1), context: part(2) }, payload.subarray(at)];
+}
+
 // Calls back with kind, id and payload of each frame that arrives.
 function read(socket, onFrame) {
   let chunks = [];
@@ -67,4 +76,19 @@ function read(socket, onFrame) {
   });
 }
 
-module.exports = { START, HELLO, RESULT, FAILURE, LOG, CALL, REQUEST, REPLY, send, sendParts, split, read };
+module.exports = {
+  START,
+  HELLO,
+  RESULT,
+  FAILURE,
+  LOG,
+  CALL,
+  REQUEST,
+  REPLY,
+  QUEUED,
+  send,
+  sendParts,
+  split,
+  splitCall,
+  read,
+};

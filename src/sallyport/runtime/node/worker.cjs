@@ -1,7 +1,8 @@
 'use strict';
 // The worker: a Node process that waits until it is given an app, then runs the calls of one
-// installation, one at a time. Started as `node worker.cjs <calls> <capabilities> <start>`: three
-// descriptors. It gets the app over the third, so no folder of any app need be readable to it.
+// installation, one at a time. Started as `node worker.cjs <calls> <capabilities> <start> <tickets>`:
+// four descriptors. It gets the app over the third, so no folder of any app need be readable to it.
+// Calls that come while another runs wait, and begin only with their tickets; docs/decisions/0013.
 
 const fs = require('node:fs');
 const net = require('node:net');
@@ -17,8 +18,11 @@ const { Stacks, describe, trace } = require('./stacks.cjs');
 const NO_MEMORY = ['ERR_MEMORY_ALLOCATION_FAILED', 'ERR_WORKER_OUT_OF_MEMORY'];
 
 class Worker {
-  constructor(calls, capabilities) {
+  constructor(calls, capabilities, tickets) {
     this._calls = calls;
+    this._tickets = tickets;
+    this._drawn = null;
+    this._waiting = [];
     this._logs = new Logs(calls);
     this._stacks = new Stacks();
     this._app = new App(this._stacks);
@@ -40,18 +44,47 @@ class Worker {
     const text = (length) => code.toString('utf8', at, (at += length));
     for (const module of start.modules) this._app.load(module.name, text(module.code), text(module.map));
     frames.read(this._calls, (kind, id, payload) => {
-      if (kind !== frames.CALL || this._running !== null) process.exit(1);
-      this._run(id, payload);
+      if (kind !== frames.CALL && kind !== frames.QUEUED) process.exit(1);
+      this._waiting.push({ kind, id, payload });
+      if (this._running === null) this._next();
     });
     this._calls.on('end', () => process.exit(0));
     frames.send(this._calls, frames.HELLO, 0, Buffer.alloc(0));
+  }
+
+  // Begin the next call that is still ours.
+  _next() {
+    while (this._waiting.length > 0) {
+      const { kind, id, payload } = this._waiting.shift();
+      if (kind === frames.CALL || this._draw(id)) {
+        this._run(id, payload);
+        return;
+      }
+    }
+  }
+
+  // Whether the ticket of this call is ours; else the platform has taken it back.
+  _draw(id) {
+    if (this._drawn === null) {
+      const ticket = Buffer.alloc(4);
+      try {
+        if (fs.readSync(this._tickets, ticket, 0, 4, null) !== 4) return false;
+      } catch {
+        return false;
+      }
+      this._drawn = ticket.readUInt32BE(0);
+    }
+    // That of a later call is kept: those before it were taken back.
+    if (this._drawn !== id) return false;
+    this._drawn = null;
+    return true;
   }
 
   async _run(id, payload) {
     this._running = id;
     this._logs.begin();
     try {
-      const [call, body] = frames.split(payload);
+      const [call, body] = frames.splitCall(payload);
       const result = await this._invoke(call, body);
       if (this._running !== id) return;
       const [header, content] = convert(result, this._rules, call.context?.moduleType);
@@ -76,6 +109,8 @@ class Worker {
     // A process that the call has started would run on beside later calls.
     if (process.getActiveResourcesInfo().includes('ProcessWrap')) header.children = true;
     frames.sendParts(this._calls, kind, id, header, body);
+    // The platform ends a worker in which something runs on.
+    if (header.children !== true) setImmediate(() => this._running === null && this._next());
   }
 
   // Nobody caught it: neither this call nor a later one can trust what is left in memory.
@@ -105,8 +140,8 @@ function open(descriptor) {
   return new net.Socket({ fd: Number(descriptor), readable: true, writable: true });
 }
 
-const [calls, capabilities, start] = process.argv.slice(2).map(open);
-const worker = new Worker(calls, capabilities);
+const [calls, capabilities, start] = process.argv.slice(2, 5).map(open);
+const worker = new Worker(calls, capabilities, Number(process.argv[5]));
 start.on('end', () => process.exit(0));
 frames.read(start, (kind, id, payload) => {
   start.removeAllListeners();

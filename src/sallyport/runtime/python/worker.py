@@ -1,8 +1,13 @@
-"""The worker: a fork of the zygote that runs the calls of one installation, one at a time."""
+"""The worker: a fork of the zygote that runs the calls of one installation, one at a time.
+
+It is given calls before it has answered the last one. Each is answered before the next begins, and
+those that came behind others begin only with their tickets (docs/decisions/0013).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import inspect
 import itertools
@@ -11,38 +16,34 @@ import os
 import signal
 import socket
 import sys
+import termios
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote
 
 from sallyport_app import Context, Request, _platform
 
 if TYPE_CHECKING:
     import asyncio
 
-    from sallyport.runtime import frames, headers
-    from sallyport.runtime.python import capture, confine
+    from sallyport.runtime import frames
+    from sallyport.runtime.python import capture, confine, results
 else:
     import _sallyport_capture as capture
     import _sallyport_confine as confine
     import _sallyport_frames as frames
-    import _sallyport_headers as headers
+    import _sallyport_results as results
 
+_NOTHING = bytes(4)
+_TICKET = 4
+_DRAINED_WITHIN = 1.0
+_SMALL = 64 * 1024
 _LOG_LINES = 110
 _LOG_BYTES = 256 * 1024
 OUT_OF_MEMORY = "the function needed more memory than memoryMB allows"
-
-
-class BadResult(Exception):
-    """What the handler returned cannot be sent; the text says what to change."""
-
-
-class TooLarge(BadResult):
-    """What the handler returned is more than may be sent."""
 
 
 class MissingFunction(Exception):
@@ -63,7 +64,7 @@ def begin(
 ) -> NoReturn:
     """Make a worker of this fresh fork and serve calls until the platform closes the socket.
 
-    `fds` are the call socket, the capability socket and the pipe for raw output.
+    `fds` are the call socket, the capability socket, the tickets and the pipe for raw output.
     """
     zygote = os.getppid()
     os.setsid()
@@ -71,16 +72,15 @@ def begin(
     confine.adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     calls, capabilities = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
-    os.dup2(fds[2], 1)
-    os.dup2(fds[2], 2)
-    os.close(fds[2])
+    os.dup2(fds[3], 1)
+    os.dup2(fds[3], 2)
     os.chdir(directory)
     os.environ.update({"HOME": directory, "TMPDIR": directory})
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     seed()
     try:
-        Worker(calls, capabilities, source, log).serve()
+        Worker(calls, capabilities, fds[2], fds[3], source, log).serve()
     except (OSError, frames.FrameError):
         os._exit(1)
     os._exit(0)
@@ -89,16 +89,15 @@ def begin(
 def begin_in_sandbox(fds: list[int], zygote: Any, preloaded: list[str]) -> NoReturn:
     """Make a worker of this fresh fork, which is in its sandbox; import the app and serve calls.
 
-    `fds` are the birth socket, the call socket, the capability socket and the pipe for raw output.
-    Over the birth socket it says hello before a line of the app runs, then learns what the app is,
-    tells what of it could not be imported, and waits for the word to begin.
+    `fds` are the birth socket, the call socket, the capability socket, the tickets and the pipe
+    for raw output. Over the birth socket it says hello before a line of the app runs, then learns
+    what the app is, tells what of it could not be imported, and waits for the word to begin.
     """
     birth, calls, capabilities = (socket.socket(fileno=fd) for fd in fds[:3])
     birth.sendall(frames.encode(frames.HELLO, 0))
     confine.adopt_orphans()
-    os.dup2(fds[3], 1)
-    os.dup2(fds[3], 2)
-    os.close(fds[3])
+    os.dup2(fds[4], 1)
+    os.dup2(fds[4], 2)
     start = _read_start(birth)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/bin:/bin", "HOME": os.getcwd(), "TMPDIR": os.getcwd()})
@@ -125,7 +124,7 @@ def begin_in_sandbox(fds: list[int], zygote: Any, preloaded: list[str]) -> NoRet
         if not birth.recv(frames.HEAD_SIZE):
             os._exit(0)
         birth.close()
-        Worker(calls, capabilities, source, log).serve()
+        Worker(calls, capabilities, fds[3], fds[4], source, log).serve()
     except (OSError, frames.FrameError):
         os._exit(1)
     os._exit(0)
@@ -140,6 +139,30 @@ def _read_start(birth: socket.socket) -> dict[str, Any]:
     os._exit(0)
 
 
+class Late(Mapping[str, Any]):
+    """A JSON object that is read when somebody looks at it."""
+
+    __slots__ = ("_read", "_text")
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._read: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._object()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._object())
+
+    def __len__(self) -> int:
+        return len(self._object())
+
+    def _object(self) -> dict[str, Any]:
+        if self._read is None:
+            self._read = json.loads(self._text.decode())
+        return self._read
+
+
 class Worker:
     """Runs handlers: reads a CALL, answers RESULT or FAILURE, sends LOG lines on the way."""
 
@@ -147,10 +170,16 @@ class Worker:
         self,
         calls: socket.socket,
         capabilities: socket.socket,
+        tickets: int,
+        output: int,
         source: Path,
         log: capture.Capture,
     ) -> None:
         self._calls = calls
+        self._tickets = tickets
+        self._drawn: int | None = None
+        self._output = output
+        self._written = bytearray(4)
         self._sending = threading.Lock()
         self._sender = 0
         self._source = source
@@ -171,41 +200,80 @@ class Worker:
         reader = frames.Reader(frames.LARGEST_CALL)
         while data := self._calls.recv(262_144):
             for frame in reader.feed(data):
-                if frame.kind != frames.CALL:
+                if frame.kind == frames.QUEUED:
+                    if not self._draw(frame.id):
+                        continue
+                elif frame.kind != frames.CALL:
                     raise frames.FrameError("only calls come here")
                 self._lines = self._bytes = 0
-                self._run(frame.id, frame.payload)
+                if self._run(frame.id, frame.payload):
+                    # The platform ends this worker; what came behind the call is for another.
+                    signal.pause()
 
-    def _run(self, id: int, payload: bytes) -> None:
-        header, body = frames.split(payload)
-        call = json.loads(header)
+    def _draw(self, id: int) -> bool:
+        """Whether the ticket of this call is ours; else the platform has taken it back."""
+        if self._drawn is None:
+            try:
+                ticket = os.read(self._tickets, _TICKET)
+            except BlockingIOError:
+                return False
+            self._drawn = int.from_bytes(ticket, "big")
+        if self._drawn != id:
+            # It is of a later call: those before that were taken back.
+            return False
+        self._drawn = None
+        return True
+
+    def _run(self, id: int, payload: bytes) -> bool:
+        """Run a call and answer it; whether it left processes behind."""
+        order, request, context, body = frames.split_call(payload)
+        call = json.loads(order.decode())
         try:
-            answer, content = convert(self._invoke(call, body), call["context"].get("moduleType"))
-        except TooLarge as error:
-            self._fail(id, "too_large", str(error), None)
-        except BadResult as error:
-            self._fail(id, "bad_result", str(error), None)
+            result = self._invoke(call, Late(request), Late(context), body)
+            status, pairs, content = results.convert(result, call["moduleType"])
+        except results.TooLarge as error:
+            return self._fail(id, "too_large", str(error), None)
+        except results.BadResult as error:
+            return self._fail(id, "bad_result", str(error), None)
         except MemoryError as error:
-            self._fail(id, "out_of_memory", OUT_OF_MEMORY, self._trace(error))
+            return self._fail(id, "out_of_memory", OUT_OF_MEMORY, self._trace(error))
         except MissingFunction as error:
-            self._fail(id, "import_error", str(error), None)
+            return self._fail(id, "import_error", str(error), None)
         except BaseException as error:
-            self._fail(id, "exception", describe(error), self._trace(error))
-        else:
-            self._log.end()
-            self._send(*frames.encode_parts(frames.RESULT, id, _with_leftovers(answer), content))
+            return self._fail(id, "exception", results.describe(error), self._trace(error))
+        self._end_output()
+        leftovers = has_leftovers()
+        header = results.encode_answer(status, pairs, leftovers=leftovers)
+        self._send(*frames.encode_parts(frames.RESULT, id, header, content))
+        return leftovers
 
-    def _invoke(self, call: dict[str, Any], body: bytes) -> Any:
+    def _invoke(self, call: dict[str, Any], request: Late, context: Late, body: bytes) -> Any:
         handler, arity = self._handler(call["handler"])
-        request = Request(call["request"], body)
         if arity == 1:
-            result = handler(request)
+            result = handler(Request(request, body))
         else:
             deadline = time.monotonic() + call["timeoutMs"] / 1000
-            result = handler(request, Context(call["context"], deadline))
-        if inspect.isawaitable(result):
+            result = handler(Request(request, body), Context(context, deadline))
+        if type(result) is not dict and inspect.isawaitable(result):
             return self._wait_for(result)
         return result
+
+    def _end_output(self) -> None:
+        """Lines without an end are lines too, and raw output is read before the answer comes."""
+        self._log.end()
+        if not self._has_output():
+            return
+        self._send(frames.encode(frames.OUTPUT, 0))
+        until = time.monotonic() + _DRAINED_WITHIN
+        while self._has_output() and time.monotonic() < until:
+            time.sleep(0.0002)
+
+    def _has_output(self) -> bool:
+        try:
+            fcntl.ioctl(self._output, termios.FIONREAD, self._written)
+        except OSError:
+            return False
+        return self._written != _NOTHING
 
     def _wait_for(self, awaitable: Any) -> Any:
         import asyncio
@@ -229,10 +297,13 @@ class Worker:
             found = self._handlers[name] = (handler, arity(handler))
         return found
 
-    def _fail(self, id: int, kind: str, message: str, trace: str | None) -> None:
-        self._log.end()
-        failure = {"kind": kind, "message": message, "trace": trace}
-        self._send(*frames.encode_parts(frames.FAILURE, id, _with_leftovers(failure), b""))
+    def _fail(self, id: int, kind: str, message: str, trace: str | None) -> bool:
+        self._end_output()
+        leftovers = has_leftovers()
+        failure = {"kind": kind, "message": message, "trace": trace, "children": leftovers}
+        header = json.dumps(failure).encode()
+        self._send(*frames.encode_parts(frames.FAILURE, id, header, b""))
+        return leftovers
 
     def _trace(self, error: BaseException) -> str:
         inner = error.__traceback__
@@ -241,7 +312,7 @@ class Worker:
         try:
             text = "".join(traceback.format_exception(type(error), error, inner))
         except BaseException:
-            return describe(error)
+            return results.describe(error)
         return text.replace(f"{self._source.parent}{os.sep}", "").rstrip()[-16_000:]
 
     def _emit(self, level: int, line: bytes) -> None:
@@ -260,8 +331,10 @@ class Worker:
         with self._sending:
             self._sender = me
             try:
-                for piece in pieces:
-                    if piece:
+                if len(pieces) == 2 and len(pieces[1]) < _SMALL:
+                    self._calls.sendall(pieces[0] + pieces[1])
+                else:
+                    for piece in pieces:
                         self._calls.sendall(piece)
             finally:
                 self._sender = 0
@@ -269,6 +342,7 @@ class Worker:
     def _forked(self) -> None:
         # A child of the app's own is no worker: it speaks neither for the call nor to the platform.
         self._calls.close()
+        os.close(self._tickets)
         self._exchange.close()
         self._log.emit = _write_raw
 
@@ -347,85 +421,13 @@ def arity(handler: Callable[..., Any]) -> int:
     return 1 if len(positional) == 1 else 2
 
 
-def convert(result: Any, module_type: str | None = None) -> tuple[dict[str, Any], bytes]:
-    """A handler's result as status and headers, and body bytes. Raises `BadResult`.
-
-    The shape is contract section (e.5); members other than these three are ignored. A web trigger
-    may name one of its static outputs instead; what a scheduled trigger returns goes nowhere.
-    """
-    if module_type == "scheduledTrigger":
-        return {"status": 204, "headers": []}, b""
-    if module_type == "webtrigger" and isinstance(result, Mapping) and "statusCode" not in result:
-        key = result.get("outputKey")
-        if isinstance(key, str) and len(key) <= 255:
-            return {"status": 204, "headers": [(headers.OUTPUT_KEY, quote(key))]}, b""
-    if not isinstance(result, Mapping):
-        raise BadResult(
-            f"the handler returned {type(result).__name__}; return a dict with 'statusCode'"
-        )
-    status = result.get("statusCode")
-    if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
-        raise BadResult(f"'statusCode' must be an integer from 200 to 599, not {status!r:.100}")
-    body = _body(result.get("body"))
-    if len(body) > frames.LARGEST_BODY:
-        raise TooLarge("the body is larger than 5 MB")
-    pairs = _headers(result.get("headers"))
-    problem = headers.check_headers(pairs)
-    if problem is not None:
-        raise BadResult(problem)
-    return {"status": int(status), "headers": pairs}, body
-
-
-def describe(error: BaseException) -> str:
-    """The exception in one line."""
-    with contextlib.suppress(BaseException):
-        return f"{type(error).__name__}: {error}"[:1000]
-    return type(error).__name__
-
-
-def _body(body: Any) -> bytes:
-    if body is None:
-        return b""
-    try:
-        if isinstance(body, str):
-            return body.encode()
-        if isinstance(body, (bytes, bytearray, memoryview)):
-            return bytes(body)
-        if isinstance(body, (Mapping, list, tuple)):
-            return json.dumps(
-                body, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            ).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadResult(f"'body' cannot be sent: {error}") from None
-    raise BadResult(f"'body' must be str, bytes, dict, list or None, not {type(body).__name__}")
-
-
-def _headers(found: Any) -> list[tuple[str, str]]:
-    if found is None:
-        return []
-    if not isinstance(found, Mapping):
-        raise BadResult(f"'headers' must be a dict, not {type(found).__name__}")
-    pairs = []
-    for name, values in found.items():
-        if not isinstance(name, str):
-            raise BadResult(f"a header's name must be str, not {type(name).__name__}")
-        for value in values if isinstance(values, (list, tuple)) else (values,):
-            if not isinstance(value, str):
-                raise BadResult(f"the header {name!r} must be str or a list of str")
-            if name.lower() != "content-length":
-                pairs.append((name.lower(), value))
-    return pairs
-
-
-def _with_leftovers(header: dict[str, Any]) -> bytes:
-    """The header as JSON; it says so where the call left processes behind."""
+def has_leftovers() -> bool:
+    """Whether the call left processes behind."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        pass
-    else:
-        header["children"] = True
-    return json.dumps(header).encode()
+        return False
+    return True
 
 
 def _write_raw(level: int, line: bytes) -> None:

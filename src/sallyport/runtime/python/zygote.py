@@ -101,6 +101,7 @@ def main() -> None:
     confine.confine(start["memory_mb"], **start["confinement"])
     library = load("sallyport_app", Path(start["library"]) / "__init__.py")
     assert library is not None
+    load("_sallyport_results", HERE / "results.py")
     worker = load("_sallyport_worker", HERE / "worker.py")
 
     os.environ.clear()
