@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,16 @@ class Settings:
     scheduled_runs_at_once: int = _setting(
         8, "The most scheduled triggers that run at the same time."
     )
+    otlp_endpoint: str = _setting(
+        "",
+        "Where spans of calls are exported to, by OTLP over HTTP: "
+        "http://localhost:4318/v1/traces. Empty: nowhere. Needs sallyport[otel].",
+    )
+    trace_percent: int = _setting(
+        10,
+        "Of traces that begin here, how many in a hundred are exported. Calls of a trace that the "
+        "caller records always are.",
+    )
     audit_days: int = _setting(400, "Days that the audit, and usage by the hour, are kept.")
     key_rotation_days: int = _setting(
         90, "Days after which a new key signs access tokens; 0 leaves it to the operator."
@@ -288,6 +299,8 @@ def _check(settings: Settings) -> None:
             "SALLYPORT_TRUSTED_PROXIES takes networks, SALLYPORT_PROXY_HEADERS x-forwarded or "
             f"forwarded: {error}."
         ) from None
+    if settings.otlp_endpoint:
+        _check_traces(settings.otlp_endpoint)
     if settings.compat not in ("", "forge"):
         raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
     if settings.runtime_driver not in ("auto", "sandbox", "plain"):
@@ -330,9 +343,25 @@ def _check(settings: Settings) -> None:
         ("sign_in_attempts", 1),
         ("scheduled_runs_at_once", 1),
         ("audit_days", 1),
+        ("trace_percent", 0),
         ("key_rotation_days", 0),
         ("retention_days", 1),
         ("records_kept", 1),
     ):
         if getattr(settings, name) < least:
             raise BadSetting(f"{variable(name)} must be at least {least}.")
+
+
+def _check_traces(endpoint: str) -> None:
+    url = urlsplit(endpoint)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise BadSetting(f"SALLYPORT_OTLP_ENDPOINT must be an http(s) URL, not {endpoint!r}.")
+    for package in ("opentelemetry.sdk", "opentelemetry.exporter"):
+        try:
+            found = find_spec(package)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            raise BadSetting(
+                "SALLYPORT_OTLP_ENDPOINT needs OpenTelemetry: install sallyport[otel], or unset it."
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from sallyport.model.access import VerifiedToken
 from sallyport.oauth import OAuth, build_routes
 from sallyport.oauth.limits import RequestLimits
 from sallyport.observe import metrics
+from sallyport.observe.traces import Traces, open_traces
 from sallyport.runtime.call import Invocation, Outcome, Target
 from sallyport.settings import Settings
 from sallyport.store.engine import Store
@@ -80,8 +82,9 @@ async def open_way_in(
     """
     store = services.store
     facts = Facts(store)
-    policy = _policy(settings, services, keys)
-    recorder = Recorder(store)
+    traces = open_traces(settings.otlp_endpoint, settings.trace_percent)
+    policy = _policy(settings, services, keys, traces)
+    recorder = Recorder(store, policy.traces)
     idempotency = Idempotency(
         store,
         owner,
@@ -142,9 +145,10 @@ async def open_way_in(
         yield WayIn(asgi, door, facts, policy, recorder)
     finally:
         await recorder.close()
+        await asyncio.to_thread(traces.close)
 
 
-def _policy(settings: Settings, services: Services, keys: Keys) -> Policy:
+def _policy(settings: Settings, services: Services, keys: Keys, traces: Traces) -> Policy:
     store = services.store
     return Policy(
         sources=make_sources(settings.bundles),
@@ -160,6 +164,7 @@ def _policy(settings: Settings, services: Services, keys: Keys) -> Policy:
         proofs=ProofMemory(store.clock.now()),
         nonces=Nonces(store.sealer.derive(PURPOSE)) if settings.dpop_nonces else None,
         site_url=services.site_url,
+        traces=traces,
     )
 
 

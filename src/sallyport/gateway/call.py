@@ -39,7 +39,8 @@ class Call:
     was counted. `spared`: answered without running the function; `replayed`: by an earlier answer.
     `as_dpop`: the token came with the scheme DPoP; `proven`: so did a proof that its key is held;
     `nonce`: what the caller's next proof is to hold.
-    `parent` is the span that the caller says it calls from; our own span is `traceparent`.
+    `parent` is the span that the caller says it calls from; our own span is `traceparent`, and
+    `sampled` whether we record it.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Call:
     invocation_id: str
     peer: str = ""
     parent: TraceParent | None = None
+    sampled: bool = False
 
     gate: Gate = "path"
     address: Address | None = None
@@ -80,7 +82,7 @@ class Call:
     @property
     def traceparent(self) -> TraceParent:
         """This call as the parent of what it causes; its span is part of its invocation id."""
-        sampled = self.parent is not None and self.parent.sampled
+        sampled = self.sampled or (self.parent is not None and self.parent.sampled)
         return TraceParent(self.trace_id, self.invocation_id.replace("-", "")[-16:], sampled)
 
     def header_values(self, name: str) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from sallyport.gateway.call import Call
 from sallyport.gateway.counts import UsageCounts
+from sallyport.gateway.spans import span_of
 from sallyport.model.decision import DecisionRecord
 from sallyport.observe.metrics import CALL_BYTES, CALL_SECONDS, CALLS, WORKER_SECONDS
+from sallyport.observe.traces import Traces
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store
 from sallyport.store.records import add_decisions
@@ -21,8 +23,9 @@ from sallyport.vocab.errors import Reason, Refused
 class Recorder:
     """Keeps decisions."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, traces: Traces | None = None) -> None:
         self._store = store
+        self._traces = traces or Traces()
         self._counts = UsageCounts(store)
         self._batched: Batch[DecisionRecord] = Batch(store, add_decisions)
 
@@ -47,6 +50,7 @@ class Recorder:
     def allowed(self, call: Call, status: int, duration_us: int) -> None:
         """Keep an allowed call, soon."""
         _measure(call, "none", status, duration_us)
+        self._trace(call, status, duration_us, None)
         self._counts.count(call, status, refused=False)
         self._batched.add(_record(call, status, duration_us, None, None))
 
@@ -59,12 +63,19 @@ class Recorder:
         at all where nobody is known to have made them.
         """
         _measure(call, call.gate, status, duration_us)
+        self._trace(call, status, duration_us, refused)
         self._counts.count(call, status, refused=refused.reason.status < 500)
         record = _record(call, status, duration_us, refused, problem)
         if refused.reason is not Reason.RATE_LIMITED:
             await self._store.write(add_decisions, [record])
         elif call.standing is not None:
             self._batched.add(record)
+
+    def _trace(self, call: Call, status: int, duration_us: int, refused: Refused | None) -> None:
+        # A call that was refused on its way has not been asked about yet.
+        call.sampled = self._traces.samples(call.trace_id, call.parent)
+        if call.sampled:
+            self._traces.add(span_of(call, status, duration_us, refused))
 
 
 def _measure(call: Call, gate: str, status: int, duration_us: int) -> None:

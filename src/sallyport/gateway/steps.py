@@ -26,6 +26,7 @@ from sallyport.gateway.sources import Sources
 from sallyport.model.access import VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
+from sallyport.observe.traces import Traces
 from sallyport.scopes import decide
 from sallyport.tokens.bearer import read_credentials, require_key, wrong_scheme
 from sallyport.tokens.nonce import Nonces
@@ -52,6 +53,7 @@ class Policy:
     proofs: ProofMemory = field(default_factory=ProofMemory)
     nonces: Nonces | None = None
     site_url: Callable[[Site], str] | None = None
+    traces: Traces = field(default_factory=Traces)
 
 
 Step = Callable[[Call, Facts, Policy], None]
@@ -209,7 +211,7 @@ def idempotency(call: Call, _facts: Facts, _policy: Policy) -> None:
     call.idempotency_key = read_key(call)
 
 
-def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
+def invocation(call: Call, _facts: Facts, policy: Policy) -> None:
     """The request for the function: identity stripped and set, the credentials left out."""
     assert call.installed is not None
     assert call.found is not None
@@ -217,6 +219,7 @@ def invocation(call: Call, _facts: Facts, _policy: Policy) -> None:
     assert call.site is not None
     address = _address(call)
     installed = call.installed
+    call.sampled = policy.traces.samples(call.trace_id, call.parent)
     call.request = {
         "method": call.method,
         "path": address.app_path,
