@@ -30,6 +30,7 @@ from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap
 from sallyport.model.consent import AuthorizeProblem, ConsentView, RouteLine, ScopeLine, SiteChoice
 from sallyport.model.directory import Account
+from sallyport.model.platform import LimitSetting, ProcessState
 from sallyport.store import accounts
 from sallyport.store.engine import open_store
 from sallyport.store.migrations import migrate
@@ -181,6 +182,11 @@ class served:
             self._failed = error
             self._ready.set()
 
+    async def _processes(self) -> tuple[ProcessState, ...]:
+        """What the one process of a whole platform tells of itself."""
+        now = self._house.services.store.clock.now()
+        return (ProcessState("gate-1", 4711, now, now, 0, 12, 3, 0, 64, 480, "sandbox", 0),)
+
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         store = open_store(
@@ -195,6 +201,8 @@ class served:
             public_url=url,
             bundles=self._folder / "bundles",
             stop_installation=_nothing_to_stop,
+            processes=self._processes,
+            limits=(LimitSetting("SALLYPORT_WORKERS", 64, "The most worker processes."),),
         )
         self._house = House(
             url, client_url, services, asyncio.get_running_loop(), question(client_url)

@@ -50,6 +50,11 @@ def test_an_admin_turns_rest_apis_on_and_off(house: House, page: Page, acme: Con
     assert urls[0].startswith(f"{house.url}/svc/jira/{acme.site_id}/apps/{acme.app_id}_")
     assert "//acme.example" in urls[1]
     expect(page.locator("td .chip", has_text=READ)).to_have_count(3)
+    page.get_by_role("link", name="Turn off").click()
+    expect(page.locator(".confirm")).to_contain_text("0 calls came in the last day")
+    page.get_by_role("link", name="Keep it").click()
+    assert is_on(house, acme)
+    page.get_by_role("link", name="Turn off").click()
     page.get_by_role("button", name="Turn off").click()
     expect(page.get_by_role("heading", name="REST APIs are off")).to_be_visible()
     assert not is_on(house, acme)
@@ -104,10 +109,9 @@ def test_an_admin_installs_and_uninstalls(house: House, page: Page, acme: Connec
     page.get_by_label("Product").select_option("confluence")
     page.get_by_role("button", name="Install").click()
     expect(page.get_by_role("heading", name="On confluence")).to_be_visible()
-    page.locator("section", has=page.get_by_role("heading", name="On confluence")).get_by_text(
-        "Uninstall", exact=True
-    ).click()
-    page.get_by_role("button", name="Uninstall from confluence").click()
+    page.get_by_role("link", name="Uninstall from confluence").click()
+    expect(page.locator(".confirm")).to_contain_text("cannot be undone")
+    page.get_by_role("button", name="Uninstall").click()
     page.wait_for_url(f"{house.url}/admin/sites/{acme.site_id}")
     expect(page.get_by_role("row", name="Employee Directory")).to_have_count(1)
 

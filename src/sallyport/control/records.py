@@ -77,17 +77,34 @@ async def _may_see(reader: Reader, actor: Actor, record: DecisionRecord) -> bool
 
 
 async def decisions_of_site(
-    services: Services, actor: Actor, site: str, *, refused_only: bool, limit: int
+    services: Services,
+    actor: Actor,
+    site: str,
+    *,
+    refused_only: bool,
+    limit: int,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    gate: Gate | None = None,
+    before: tuple[int, str] | None = None,
 ) -> list[DecisionRecord]:
     """The newest decisions about calls to a site (cloud id or host), for its admins.
 
-    Raises `Refused`.
+    All, or those of an app environment, of a caller, of one gate; `before` is time (milliseconds)
+    and id of the one to go on from. Raises `Refused`.
     """
 
     async def ask(reader: Reader) -> list[DecisionRecord]:
         found = await site_of_admin(reader, actor, site)
         return await records.decisions_of_site(
-            reader, found.id, refused_only=refused_only, limit=min(limit, MOST_ROWS)
+            reader,
+            found.id,
+            refused_only=refused_only,
+            limit=min(limit, MOST_ROWS),
+            environment_id=environment_id,
+            client_id=client_id,
+            gate=gate,
+            before=before,
         )
 
     return await services.store.read(ask)

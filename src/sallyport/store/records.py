@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, and_, delete, func, insert, or_, select
 
 from sallyport.model.decision import DecisionRecord, Gate, LogLine
 from sallyport.store import schema
@@ -35,12 +35,32 @@ async def decision_by_id(reader: Reader, decision_id: str) -> DecisionRecord | N
 
 
 async def decisions_of_site(
-    reader: Reader, site_id: str, *, refused_only: bool, limit: int
+    reader: Reader,
+    site_id: str,
+    *,
+    refused_only: bool,
+    limit: int,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    gate: Gate | None = None,
+    before: tuple[int, str] | None = None,
 ) -> list[DecisionRecord]:
-    """The newest decisions about calls to a site, newest first."""
+    """The newest decisions about calls to a site, newest first; those of the parties and of
+    the gate that are not None, and after the one in the list whose time and id are `before`."""
     statement = select(schema.decision).where(_DECISION.site_id == site_id)
     if refused_only:
         statement = statement.where(_DECISION.gate.is_not(None))
+    for column, value in (
+        (_DECISION.environment_id, environment_id),
+        (_DECISION.client_id, client_id),
+        (_DECISION.gate, gate),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if before is not None:
+        at, last = before
+        later = and_(_DECISION.at == at, _DECISION.id > last)
+        statement = statement.where(or_(_DECISION.at < at, later))
     statement = statement.order_by(_DECISION.at.desc(), _DECISION.id).limit(limit)
     return [read_decision(row) for row in await reader.all(statement)]
 

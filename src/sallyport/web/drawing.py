@@ -85,6 +85,17 @@ def twice(value: str) -> tuple[str, str]:
     return value, value
 
 
+def brief(at: int) -> Markup:
+    """The same in a list, where one looks for order more than for the year."""
+    stamp = datetime.fromtimestamp(at / 1000, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(iso(at), f"{stamp.day} {stamp:%b, %H:%M}")
+
+
+def ms(us: int) -> Markup:
+    """Microseconds as milliseconds, the unit small."""
+    return Markup("{}<small> ms</small>").format(number(round(us / 1000, 1)))
+
+
 def breakable(text: str) -> Markup:
     """Something long to copy, with places where a line may break: after `/`, `_` and `.`."""
     marked = str(escape(text))
@@ -124,6 +135,8 @@ ENVIRONMENT.filters |= {
     "when": when,
     "instant": instant,
     "twice": twice,
+    "brief": brief,
+    "ms": ms,
     "breakable": breakable,
     "json": as_json,
     "number": number,

@@ -18,7 +18,6 @@ from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
 from sallyport.web import (
     account,
-    admin,
     calls,
     console,
     documentation,
@@ -27,10 +26,12 @@ from sallyport.web import (
     sessions,
     signin,
 )
+from sallyport.web.admin import routes as admin
 from sallyport.web.assets import static
 from sallyport.web.csrf import TOKEN_FIELD, require_same_origin
 from sallyport.web.errors import refusal_page
 from sallyport.web.forms import one, read_form
+from sallyport.web.operator import routes as operator
 from sallyport.web.visit import Visit, visit_of
 
 Shown = Callable[[Visit], Awaitable[Response]]
@@ -67,10 +68,8 @@ PAGES: tuple[tuple[str, Shown], ...] = (
     ("/console/integrations/new", integrations.show_new),
     ("/console/integrations/{client_id}", integrations.show_one),
     ("/console/integrations/{client_id}/links", integrations.show_link),
-    ("/admin", admin.show_sites),
-    ("/admin/sites/{site}", admin.show_site),
-    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}", admin.show_app),
-    ("/admin/sites/{site}/decisions/{decision_id}", admin.show_decision),
+    *admin.PAGES,
+    *operator.PAGES,
     ("/docs/apps/{app_id}", documentation.show),
     ("/docs/apps/{app_id}/openapi.json", documentation.show_openapi),
 )
@@ -93,10 +92,8 @@ FORMS: tuple[tuple[str, Sent], ...] = (
     ("/console/integrations/{client_id}/secrets", integrations.rotate),
     ("/console/integrations/{client_id}/secrets/end-previous", integrations.end_previous),
     ("/console/integrations/{client_id}/revoke", integrations.revoke),
-    ("/admin/sites/{site}/installations", admin.install),
-    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis", admin.turn),
-    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/upgrade", admin.upgrade),
-    ("/admin/sites/{site}/apps/{app_id}/environments/{environment}/uninstall", admin.uninstall),
+    *admin.FORMS,
+    *operator.FORMS,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from sallyport.control.records import MOST_ROWS, Explained, decisions_of_site, explain, walked
+from sallyport.model.decision import Gate
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
 
@@ -26,9 +27,21 @@ async def list_decisions(
     services: ServicesDep,
     refused: bool = False,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+    environment_id: str | None = None,
+    client_id: str | None = None,
+    gate: Gate | None = None,
 ) -> dict[str, Any]:
-    """The newest decisions about calls to a site, for its admins."""
-    records = await decisions_of_site(services, actor, site, refused_only=refused, limit=limit)
+    """The newest decisions about calls to a site, of an app or a caller too, for its admins."""
+    records = await decisions_of_site(
+        services,
+        actor,
+        site,
+        refused_only=refused,
+        limit=limit,
+        environment_id=environment_id,
+        client_id=client_id,
+        gate=gate,
+    )
     return {"items": [_decision(Explained(each, walked(each.gate))) for each in records]}
 
 
