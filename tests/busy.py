@@ -35,7 +35,13 @@ class Busy:
     secret: str
 
 
-def keep_busy(house: House, place: Connected, *, name: str = "HR Sync") -> Busy:
+def keep_busy(
+    house: House,
+    place: Connected,
+    *,
+    name: str = "HR Sync",
+    note: str = "reads the directory once a night",
+) -> Busy:
     """Callers, a consent, two requests that wait, and a day of calls, on a connected site."""
     services, store = house.services, house.services.store
     people = {
@@ -72,7 +78,7 @@ def keep_busy(house: House, place: Connected, *, name: str = "HR Sync") -> Busy:
             frozenset({READ, PRODUCT}),
         )
         machine, secret = await service_accounts.create_service_account(
-            services, admin, "Nightly export", link(READ)
+            services, admin, name if name != "HR Sync" else "Nightly export", link(READ)
         )
         await approvals.require_approval(services, admin, place.site_id, True)
         await integrations.create_integration(
@@ -80,7 +86,7 @@ def keep_busy(house: House, place: Connected, *, name: str = "HR Sync") -> Busy:
             developer,
             "Payroll Bot",
             ["http://localhost:9876/callback"],
-            link(READ, WRITE, note="reads the directory once a night"),
+            link(READ, WRITE, note=note),
         )
         await service_requests.ask_service_account(
             services, developer, "Badge printer", link(READ, note="prints badges at the door")
