@@ -13,7 +13,7 @@ from typing import Any
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-SIGNING = jws.JWSRegistry(algorithms=["ES256", "ES384", "Ed25519", "PS256"])
+SIGNING = jws.JWSRegistry(algorithms=["ES256", "ES384", "Ed25519", "PS256", "RS256"])
 
 
 def encoded(data: bytes) -> str:

@@ -38,6 +38,9 @@ BODIES: dict[tuple[str, str], Any] = {
         "environment": "development",
         "scopes": ["read:employee:custom"],
     },
+    ("put", "/admin/sites/{site}/service-accounts/{client_id}/keys"): {
+        "keys": [{"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}]
+    },
     ("put", "/admin/sites/{site}/apps/{app_id}/environments/{environment}/rest-apis"): {
         "enabled": True
     },

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 from cli_world import Running, Terminal, app_id
+from joserfc.jwk import ECKey
 
 
 def test_the_switch(installed: Terminal, site_admin: Terminal, site: str) -> None:
@@ -90,6 +92,31 @@ def test_an_integration(installed: Terminal, site: str) -> None:
     installed.run("integrations", "delete", client)
     assert installed.json("integrations", "list") == []
     installed.refusal("integrations", "show", client)
+
+
+def test_an_integration_with_keys(installed: Terminal, site: str, tmp_path: Path) -> None:
+    key = ECKey.generate_key("P-256", {"kid": "k1"})
+    other = ECKey.generate_key("P-256", {"kid": "k2"})
+    one, two, wrong = (tmp_path / name for name in ("one.json", "two.json", "wrong.json"))
+    one.write_text(json.dumps(key.as_dict(private=False)))
+    both = [each.as_dict(private=False) for each in (key, other)]
+    two.write_text(json.dumps({"keys": both}))
+    wrong.write_text("x")
+    made = installed.json(
+        *("integrations", "create", "Signer", "--redirect-uri", "http://localhost:9876/callback"),
+        *("-s", site, "--scope", "read:note:custom", "--jwks", str(one)),
+    )
+    assert "client_secret" not in made
+    client = made["client_id"]
+    said = installed.out("integrations", "set-keys", client, "--jwks", str(two))
+    assert "k1 (ES256), k2 (ES256)" in said
+    assert "k1 (ES256)" in installed.out("integrations", "show", client)
+    installed.refusal("integrations", "rotate-secret", client)
+    installed.refusal("integrations", "set-keys", client, exit_code=2)
+    installed.refusal("integrations", "set-keys", client, "--jwks", str(wrong), exit_code=2)
+    installed.run("integrations", "set-keys", client, "--none")
+    assert installed.json("integrations", "show", client)["keys"] == []
+    installed.run("integrations", "delete", client)
 
 
 def test_an_integration_for_a_scope_that_is_not_there(installed: Terminal, site: str) -> None:

@@ -8,6 +8,7 @@ import click
 
 from sallyport.cli.client import Api, signed_in
 from sallyport.cli.folder import app_id
+from sallyport.cli.key_files import jwks_option, names_of_keys, require_one
 from sallyport.cli.lazy import Noun
 from sallyport.cli.options import (
     app_option,
@@ -98,6 +99,7 @@ def list_integrations(as_json: bool) -> None:
     "--require-par", is_flag=True, help="It pushes its authorization requests (RFC 9126)."
 )
 @click.option("--require-dpop", is_flag=True, help="It gets no bearer tokens (RFC 9449).")
+@jwks_option
 @site_option
 @environment_option
 @_scope_option
@@ -113,6 +115,7 @@ def create(
     forge_compatible: bool,
     require_par: bool,
     require_dpop: bool,
+    jwks: dict[str, Any] | None,
     site: str,
     environment: str,
     scopes: tuple[str, ...],
@@ -143,6 +146,7 @@ def create(
                 "forge_compatible": forge_compatible,
                 "require_par": require_par,
                 "require_dpop": require_dpop,
+                "jwks": jwks,
             },
         )
     if as_json:
@@ -277,6 +281,30 @@ def delete(client_id: str, yes: bool) -> None:
     done(f"Deleted the integration {client_id}")
 
 
+@integrations.command("set-keys")
+@click.argument("client_id")
+@jwks_option
+@click.option("--none", "no_keys", is_flag=True, help="Take the keys away.")
+@json_option
+def set_keys(client_id: str, jwks: dict[str, Any] | None, no_keys: bool, as_json: bool) -> None:
+    """Have it sign in by public keys (private_key_jwt), and by no secret.
+
+    With --none it signs in no more, until rotate-secret gives it a secret. To rotate keys, give the
+    new and the old one together, and then the new one alone.
+    """
+    require_one(jwks, no_keys)
+    with signed_in() as api:
+        if no_keys:
+            api.delete("integrations", client_id, "keys")
+            done(f"Took the keys of {client_id} away")
+            return
+        found = api.put("integrations", client_id, "keys", json=jwks)
+    if as_json:
+        click.echo(json_text(found))
+        return
+    done(f"{client_id} signs in by {names_of_keys(found)}")
+
+
 @integrations.command("rotate-secret")
 @click.argument("client_id")
 @click.option("--end-previous", is_flag=True, help="End the previous secret; make no new one.")
@@ -343,6 +371,8 @@ def _show(integration: dict[str, Any]) -> None:
     if each.get("client_secret"):
         rows.append(("Client secret", each["client_secret"]))
     rows.append(("Kind", _kind(each)))
+    if each["keys"]:
+        rows.append(("Signs in by", names_of_keys(each)))
     rows.append(("Requests", "pushed (PAR)" if each["require_par"] else "in the address or pushed"))
     rows.append(("Tokens", "bound to a key (DPoP)" if each["require_dpop"] else "bearer or DPoP"))
     rows.append(("Callback URLs", each["redirect_uris"]))

@@ -8,6 +8,7 @@ import click
 
 from sallyport.cli.client import signed_in
 from sallyport.cli.folder import app_id
+from sallyport.cli.key_files import jwks_option, names_of_keys, require_one
 from sallyport.cli.lazy import Noun
 from sallyport.cli.options import (
     app_option,
@@ -40,14 +41,21 @@ def service_accounts() -> None:
     required=True,
     help="A custom scope that it may use; may be given several times.",
 )
+@jwks_option
 @app_option
 @json_option
 def create(
-    name: str, site: str, environment: str, scopes: tuple[str, ...], app: str | None, as_json: bool
+    name: str,
+    site: str,
+    environment: str,
+    scopes: tuple[str, ...],
+    jwks: dict[str, Any] | None,
+    app: str | None,
+    as_json: bool,
 ) -> None:
     """Make a service account for an app installed on a site.
 
-    The client secret is printed once.
+    The client secret is printed once; with --jwks there is none.
     """
     app = app_id(app)
     with signed_in() as api:
@@ -58,6 +66,7 @@ def create(
                 "app_id": app,
                 "environment": environment,
                 "scopes": list(scopes),
+                "jwks": jwks,
             },
         )
     if as_json:
@@ -65,7 +74,8 @@ def create(
         return
     done(f"Created the service account {made['name']}")
     _show(made)
-    note_line("Keep the client secret now: it is not shown again.")
+    if made.get("client_secret"):
+        note_line("Keep the client secret now: it is not shown again.")
 
 
 @service_accounts.command("request")
@@ -228,6 +238,32 @@ def rotate_secret(client_id: str, site: str, end_previous: bool, as_json: bool) 
     note_line(f"  sallyport service-accounts rotate-secret {client_id} -s {site} --end-previous")
 
 
+@service_accounts.command("set-keys")
+@click.argument("client_id")
+@site_option
+@jwks_option
+@click.option("--none", "no_keys", is_flag=True, help="Take the keys away.")
+@json_option
+def set_keys(
+    client_id: str, site: str, jwks: dict[str, Any] | None, no_keys: bool, as_json: bool
+) -> None:
+    """Have it sign in by public keys (private_key_jwt), and by no secret.
+
+    With --none it signs in no more, until rotate-secret gives it a secret.
+    """
+    require_one(jwks, no_keys)
+    with signed_in() as api:
+        if no_keys:
+            api.delete(*_path(site), client_id, "keys")
+            done(f"Took the keys of {client_id} away")
+            return
+        found = api.put(*_path(site), client_id, "keys", json=jwks)
+    if as_json:
+        click.echo(json_text(found))
+        return
+    done(f"{client_id} signs in by {names_of_keys(found)}")
+
+
 @service_accounts.command("revoke")
 @click.argument("client_id")
 @site_option
@@ -251,6 +287,8 @@ def _show(account: dict[str, Any]) -> None:
     ]
     if account.get("client_secret"):
         rows.append(("Client secret", account["client_secret"]))
+    if account["keys"]:
+        rows.append(("Signs in by", names_of_keys(account)))
     rows += [
         ("App", f"{account['app_id']} ({account['environment']})"),
         ("Scopes", [*account["scopes"], *account["product_scopes"]]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sallyport.control.authority import require_site_admin
 from sallyport.control.callbacks import check_callbacks
+from sallyport.control.client_keys import check_keys, keys_of, put_keys, require_confidential
 from sallyport.control.links import (
     LinkRequest,
     LinkView,
@@ -20,7 +21,7 @@ from sallyport.control.links import (
 from sallyport.control.names import clean_name, clean_words
 from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
-from sallyport.model.access import ClientKind, Integration
+from sallyport.model.access import ClientKey, ClientKind, Integration
 from sallyport.model.directory import Account, Actor
 from sallyport.store import accounts, client_secrets, environments, integrations, links
 from sallyport.store.engine import Reader, Tx
@@ -40,6 +41,7 @@ __all__ = [
     "link_integration",
     "list_integrations",
     "rotate_secret",
+    "set_keys",
     "show_integration",
     "unlink_integration",
 ]
@@ -55,6 +57,7 @@ class IntegrationView:
     owner: Account | None
     links: tuple[LinkView, ...]
     live_secrets: int
+    keys: tuple[ClientKey, ...] = ()
 
 
 async def create_integration(
@@ -68,13 +71,15 @@ async def create_integration(
     forge_compatible: bool = False,
     require_par: bool = False,
     require_dpop: bool = False,
+    jwks: object = None,
 ) -> tuple[IntegrationView, str | None]:
     """A new integration, linked, and its secret, which is told this once. Raises `Refused`.
 
     A public client (an app on people's devices, a page in a browser) has no secret and always uses
     PKCE. `forge_compatible`: a client of the vendor's, which sends no PKCE. `require_par`: it
     pushes its authorization requests (RFC 9126). `require_dpop`: it gets tokens that are bound to
-    a key, and no bearer tokens (RFC 9449).
+    a key, and no bearer tokens (RFC 9449). `jwks`: a JWK Set by which it signs in (RFC 7523), in
+    the place of a secret.
     """
     cleaned = clean_name(name, "integration's name")
     note = clean_words(wanted.note, "note")
@@ -86,7 +91,8 @@ async def create_integration(
             fix="Leave out one of the two.",
         )
     kind = ClientKind.PUBLIC if public else ClientKind.CONFIDENTIAL
-    secret = None if public else ids.new_secret(ids.CLIENT_SECRET)
+    keys = () if jwks is None else check_keys(jwks)
+    secret = None if public or keys else ids.new_secret(ids.CLIENT_SECRET)
 
     async def work(tx: Tx) -> IntegrationView:
         if actor.account_id is None:
@@ -113,6 +119,10 @@ async def create_integration(
             require_par=require_par,
             require_dpop=require_dpop,
         )
+        if keys:
+            require_confidential(made)
+            await put_keys(tx, actor, made.client_id, keys)
+            made = await _own(tx, actor, made.client_id)
         return await _view(services, tx, made)
 
     return await services.store.write(work), secret
@@ -266,6 +276,23 @@ async def rotate_secret(services: Services, actor: Actor, client_id: str) -> str
     return secret
 
 
+async def set_keys(
+    services: Services, actor: Actor, client_id: str, jwks: object
+) -> IntegrationView:
+    """Have it sign in by the keys of this JWK Set alone; its secrets end. By its maker.
+
+    None takes the keys away: it signs in no more until it is given a secret. Raises `Refused`.
+    """
+    keys = () if jwks is None else check_keys(jwks)
+
+    async def work(tx: Tx) -> IntegrationView:
+        require_confidential(await _own(tx, actor, client_id))
+        await put_keys(tx, actor, client_id, keys)
+        return await _view(services, tx, await _own(tx, actor, client_id))
+
+    return await services.store.write(work)
+
+
 async def end_previous_secret(services: Services, actor: Actor, client_id: str) -> None:
     """End the older of two secrets, by the integration's maker. Raises `Refused`."""
 
@@ -326,6 +353,7 @@ async def _view(
         owner=await accounts.account_by_id(reader, found.owner_id),
         links=tuple(each for each in views if sites is None or each.site.id in sites),
         live_secrets=len(await client_secrets.live_secret_digests(reader, found.client_id)),
+        keys=keys_of(found.jwks),
     )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sallyport.control.client_keys import check_keys, keys_of, put_keys
 from sallyport.control.links import LinkRequest, check_link, offered_product_scopes
 from sallyport.control.names import clean_name
 from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
-from sallyport.model.access import ServiceAccount
+from sallyport.model.access import ClientKey, ServiceAccount
 from sallyport.model.directory import Actor, Site
 from sallyport.model.registry import App, Environment
 from sallyport.store import apps, client_secrets, environments, installed, service_accounts
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.integrations import integration_by_client_id
 from sallyport.vocab import ids
 from sallyport.vocab.errors import Reason, Refused
 
@@ -25,6 +27,7 @@ __all__ = [
     "list_service_accounts",
     "require_room_on",
     "rotate_secret",
+    "set_keys",
     "show_service_account",
 ]
 
@@ -39,19 +42,22 @@ class ServiceAccountView:
     app: App
     environment: Environment
     live_secrets: int
+    keys: tuple[ClientKey, ...]
     base_urls: tuple[str, ...]
 
 
 async def create_service_account(
-    services: Services, actor: Actor, name: str, wanted: LinkRequest
-) -> tuple[ServiceAccountView, str]:
+    services: Services, actor: Actor, name: str, wanted: LinkRequest, jwks: object = None
+) -> tuple[ServiceAccountView, str | None]:
     """A new service account and its secret, which is told this once; by an admin of the site.
 
-    Without product scopes it gets those of every product that the app is installed on, since calls
-    fail without them. Raises `Refused`.
+    With `jwks`, a JWK Set, it signs in by those keys and has no secret. Without product scopes it
+    gets those of every product that the app is installed on, since calls fail without them. Raises
+    `Refused`.
     """
     cleaned = clean_name(name, "service account's name")
-    secret = ids.new_secret(ids.CLIENT_SECRET)
+    keys = () if jwks is None else check_keys(jwks)
+    secret = None if keys else ids.new_secret(ids.CLIENT_SECRET)
 
     async def work(tx: Tx) -> ServiceAccountView:
         site = await site_of_admin(tx, actor, wanted.site)
@@ -63,8 +69,15 @@ async def create_service_account(
         link = await check_link(tx, actor, replace(wanted, product_scopes=products))
         require_room_on(site, await service_accounts.service_accounts_of_site(tx, site.id))
         made = await service_accounts.create_service_account(
-            tx, actor, actor.account_id, cleaned, link, ids.digest(secret)
+            tx,
+            actor,
+            actor.account_id,
+            cleaned,
+            link,
+            None if secret is None else ids.digest(secret),
         )
+        if keys:
+            await put_keys(tx, actor, made.client_id, keys)
         return await _view(services, tx, site, made)
 
     return await services.store.write(work), secret
@@ -133,6 +146,23 @@ async def rotate_secret(services: Services, actor: Actor, site: str, client_id: 
     return secret
 
 
+async def set_keys(
+    services: Services, actor: Actor, site: str, client_id: str, jwks: object
+) -> ServiceAccountView:
+    """Have it sign in by the keys of this JWK Set alone; its secrets end. By the site's admins.
+
+    None takes the keys away: it signs in no more until it is given a secret. Raises `Refused`.
+    """
+    keys = () if jwks is None else check_keys(jwks)
+
+    async def work(tx: Tx) -> ServiceAccountView:
+        found, account = await _of_site(tx, actor, site, client_id)
+        await put_keys(tx, actor, client_id, keys)
+        return await _view(services, tx, found, account)
+
+    return await services.store.write(work)
+
+
 async def end_previous_secret(services: Services, actor: Actor, site: str, client_id: str) -> None:
     """End the older of two secrets, by the site's admins. Raises `Refused`."""
 
@@ -171,12 +201,14 @@ async def _view(
     environment = await environments.environment_by_id(reader, account.grant.environment_id)
     assert app is not None
     assert environment is not None
+    client = await integration_by_client_id(reader, account.client_id)
     here = await installed.installations_of_site(reader, site.id)
     return ServiceAccountView(
         account=account,
         app=app,
         environment=environment,
         live_secrets=len(await client_secrets.live_secret_digests(reader, account.client_id)),
+        keys=keys_of(client.jwks if client is not None else None),
         base_urls=tuple(
             url
             for each in here

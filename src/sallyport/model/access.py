@@ -38,6 +38,15 @@ class ClientKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientKey:
+    """A public key that a client signs in by, for one algorithm."""
+
+    kid: str | None
+    algorithm: str
+    members: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """An OAuth client ("3LO integration"). `redirect_uris` match exactly.
 

@@ -1,7 +1,8 @@
-"""Client authentication (RFC 6749 section 2.3): a secret by Basic or in the body.
+"""Client authentication (RFC 6749 section 2.3): a secret by Basic or in the body, or an assertion.
 
-Public clients name themselves and prove nothing here; PKCE and the rotation of refresh tokens
-protect what they hold.
+A client that has keys signs in by a JWT that one of them made (`private_key_jwt`, RFC 7523), and in
+no other way. Public clients name themselves and prove nothing here; PKCE and the rotation of
+refresh tokens protect what they hold.
 """
 
 from __future__ import annotations
@@ -9,77 +10,142 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
-from sallyport.model.access import ClientKind
+from sallyport.model.access import ClientKind, Integration
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import INVALID_CLIENT, INVALID_REQUEST, OAuthError
 from sallyport.oauth.parameters import Parameters
 from sallyport.store.client_secrets import live_secret_digests
 from sallyport.store.integrations import integration_by_client_id
+from sallyport.store.proofs import use_proof
+from sallyport.tokens import assertion
 from sallyport.vocab import ids
 
-METHODS = ("client_secret_basic", "client_secret_post", "none")
-SECRET_METHODS = METHODS[:2]
-PARAMETERS = frozenset({"client_id", "client_secret"})
+METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+CONFIDENTIAL_METHODS = METHODS[:3]
+ASSERTION_ALGORITHMS = assertion.ALGORITHMS
+PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="sallyport"'}
+_HOW = (
+    "Send client_id and client_secret, in the body or by Basic; or client_assertion and "
+    "client_assertion_type."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """What a client sent to sign in with; neither secret nor assertion from a public one."""
+
+    client_id: str
+    secret: str | None = None
+    assertion: str | None = None
 
 
 async def authenticate_client(oauth: OAuth, request: Request, parameters: Parameters) -> str:
-    """The client id of who calls, its secret checked. Raises `OAuthError`.
+    """The client id of who calls, its credentials checked. Raises `OAuthError`.
 
     A public client is told by its id alone (RFC 6749 section 3.2.1).
     """
-    client_id, secret = _credentials(request, parameters)
-    oauth.limits.charge_client(request, client_id, oauth.store.clock.now())
-    if secret is None:
-        if not await _is_public(oauth, client_id):
-            raise _invalid_client("Send client_id and client_secret, in the body or by Basic.")
-        return client_id
-    live = await oauth.store.read(live_secret_digests, client_id) if ids.is_uuid(client_id) else ()
+    sent = _credentials(request, parameters)
+    oauth.limits.charge_client(request, sent.client_id, oauth.store.clock.now())
+    if sent.assertion is not None:
+        await _by_assertion(oauth, request, sent.client_id, sent.assertion)
+    elif sent.secret is not None:
+        await _by_secret(oauth, sent.client_id, sent.secret)
+    else:
+        found = await _live(oauth, sent.client_id)
+        if found is None or found.kind is not ClientKind.PUBLIC:
+            raise _invalid_client(_HOW)
+    return sent.client_id
+
+
+async def authenticate_confidential(oauth: OAuth, request: Request, parameters: Parameters) -> str:
+    """As `authenticate_client`, for endpoints that tell things: public clients are refused."""
+    sent = _credentials(request, parameters)
+    if sent.secret is None and sent.assertion is None:
+        raise _invalid_client("Public clients cannot use this endpoint.")
+    return await authenticate_client(oauth, request, parameters)
+
+
+async def _by_secret(oauth: OAuth, client_id: str, secret: str) -> None:
+    live: tuple[str, ...] = ()
+    if ids.is_uuid(client_id) and ids.is_well_formed(secret, ids.CLIENT_SECRET):
+        live = await oauth.store.read(live_secret_digests, client_id)
     presented = ids.digest(secret)
     # Every live digest is compared, so that the time taken does not tell which one it was.
     matches = [hmac.compare_digest(digest, presented) for digest in live]
     if not any(matches):
         raise _invalid_client("The client id or the client secret is not right.")
-    return client_id
 
 
-async def authenticate_with_secret(oauth: OAuth, request: Request, parameters: Parameters) -> str:
-    """As `authenticate_client`, for endpoints that tell things: public clients are refused."""
-    client_id = await authenticate_client(oauth, request, parameters)
-    if parameters.get("client_secret") is None and not request.headers.getlist("authorization"):
-        raise _invalid_client("Public clients cannot use this endpoint.")
-    return client_id
+async def _by_assertion(oauth: OAuth, request: Request, client_id: str, raw: str) -> None:
+    """RFC 7523 section 3; each assertion is taken once."""
+    found = await _live(oauth, client_id)
+    if found is None or found.jwks is None:
+        raise _invalid_client("The client is not known, or has no keys to sign in with.")
+    keys = assertion.stored_client_keys(found.jwks)
+    audiences = {oauth.issuer, oauth.issuer + "/oauth/token", oauth.issuer + request.scope["path"]}
+    try:
+        checked = assertion.check_assertion(
+            raw, client_id, keys, audiences, oauth.store.clock.now()
+        )
+    except ValueError as error:
+        raise _invalid_client(f"The client assertion is not right: {error}.") from None
+    if not await oauth.store.write(use_proof, checked.digest, checked.expires_at):
+        raise _invalid_client("The client assertion was used before; make a new one, with a jti.")
 
 
-async def _is_public(oauth: OAuth, client_id: str) -> bool:
+async def _live(oauth: OAuth, client_id: str) -> Integration | None:
     if not ids.is_uuid(client_id):
-        return False
+        return None
     found = await oauth.store.read(integration_by_client_id, client_id)
-    return found is not None and found.revoked_at is None and found.kind is ClientKind.PUBLIC
+    return found if found is not None and found.revoked_at is None else None
 
 
-def _credentials(request: Request, parameters: Parameters) -> tuple[str, str | None]:
-    """Client id and secret; no secret where none was sent."""
+def _credentials(request: Request, parameters: Parameters) -> _Credentials:
+    """What was sent to sign in with, by one method alone (RFC 6749 section 2.3)."""
     headers = request.headers.getlist("authorization")
     client_id = parameters.get("client_id")
     secret = parameters.get("client_secret")
-    if not headers:
-        if client_id is None:
-            raise _invalid_client("Send client_id and client_secret, in the body or by Basic.")
-        return client_id, secret
-    if len(headers) > 1 or secret is not None:
+    by_assertion = bool({"client_assertion", "client_assertion_type"} & parameters.sent)
+    if len(headers) + (secret is not None) + by_assertion > 1:
         raise OAuthError(
             INVALID_REQUEST, "Authenticate the client one way, not two (RFC 6749 section 2.3)."
         )
-    named, secret = _read_basic(headers[0])
+    if by_assertion:
+        return _read_assertion(client_id, parameters)
+    if headers:
+        named, secret = _read_basic(headers[0])
+        if client_id is not None and client_id != named:
+            raise OAuthError(
+                INVALID_REQUEST, "client_id is not the one in the Authorization header."
+            )
+        return _Credentials(named, secret)
+    if client_id is None:
+        raise _invalid_client(_HOW)
+    return _Credentials(client_id, secret)
+
+
+def _read_assertion(client_id: str | None, parameters: Parameters) -> _Credentials:
+    """RFC 7521 section 4.2: the assertion names the client, and `client_id` may repeat it."""
+    raw = parameters.get("client_assertion")
+    if raw is None or parameters.get("client_assertion_type") != assertion.TYPE:
+        raise OAuthError(
+            INVALID_REQUEST,
+            f"Send client_assertion, and client_assertion_type as {assertion.TYPE}.",
+        )
+    try:
+        named = assertion.claimed_client(raw)
+    except ValueError as error:
+        raise _invalid_client(f"The client assertion is not right: {error}.") from None
     if client_id is not None and client_id != named:
-        raise OAuthError(INVALID_REQUEST, "client_id is not the one in the Authorization header.")
-    return named, secret
+        raise _invalid_client("client_id is not the sub of the client assertion.")
+    return _Credentials(named, assertion=raw)
 
 
 def _read_basic(header: str) -> tuple[str, str]:

@@ -31,7 +31,7 @@ async def introspect(oauth: OAuth, request: Request) -> Response:
     """
     try:
         parameters = await read_body(request, KNOWN)
-        client_id = await client_auth.authenticate_with_secret(oauth, request, parameters)
+        client_id = await client_auth.authenticate_confidential(oauth, request, parameters)
         token = parameters.get("token")
         if token is None:
             raise OAuthError(INVALID_REQUEST, "token is missing.")

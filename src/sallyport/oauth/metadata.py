@@ -55,6 +55,7 @@ async def protected_resource(oauth: OAuth, request: Request) -> Response:
 
 def server_document(oauth: OAuth) -> dict[str, Any]:
     """The authorization server's metadata."""
+    algorithms = list(client_auth.ASSERTION_ALGORITHMS)
     return {
         "issuer": oauth.issuer,
         "authorization_endpoint": oauth.issuer + authorize.PATH,
@@ -67,9 +68,12 @@ def server_document(oauth: OAuth) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANTS),
         "token_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": list(client_auth.METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint": oauth.issuer + INTROSPECT,
-        "introspection_endpoint_auth_methods_supported": list(client_auth.SECRET_METHODS),
+        "introspection_endpoint_auth_methods_supported": list(client_auth.CONFIDENTIAL_METHODS),
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,

@@ -30,9 +30,15 @@ async def live_secret_digests(reader: Reader, client_id: str) -> tuple[str, ...]
 async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -> None:
     """A second live secret, so that clients can move over.
 
-    Raises `Refused` NOT_FOUND, or CONFLICT where two are live.
+    Raises `Refused` NOT_FOUND, or CONFLICT where two are live, or the client signs in by keys.
     """
     await hold_integration(tx, client_id)
+    if await tx.scalar(select(_integration.jwks).where(_integration.client_id == client_id)):
+        raise Refused(
+            Reason.CONFLICT,
+            "The client signs in by its keys, and by nothing else.",
+            fix="Take the keys away first, if it is to sign in by a secret.",
+        )
     live = await tx.all(_live_secrets(client_id))
     if len(live) >= MOST_SECRETS:
         raise Refused(

@@ -44,9 +44,12 @@ class ServiceRules(Protocol):
 
 
 async def create_service_account(
-    tx: Tx, actor: Actor, owner_id: str, name: str, link: IntegrationLink, secret_digest: str
+    tx: Tx, actor: Actor, owner_id: str, name: str, link: IntegrationLink, secret_digest: str | None
 ) -> ServiceAccount:
-    """A service account with its first secret, which may do what `link` says and nothing else."""
+    """A service account, which may do what `link` says and nothing else.
+
+    With its first secret, unless it is to have keys.
+    """
     made = await create_integration(
         tx, actor, owner_id, name, (), link, secret_digest, kind=ClientKind.SERVICE
     )

@@ -13,14 +13,10 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
-
-from sallyport.tokens.compact import read_object, read_octets
+from sallyport.tokens.compact import read_object
+from sallyport.tokens.jwk import is_signed, public_members
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.urls import read_url
@@ -33,35 +29,12 @@ AHEAD: Final = 10 * SECOND
 """A proof is taken from `AHEAD` before the time that it names until `AGE` after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a public key must be for an algorithm. `lengths`: of its members, in base64url."""
+ALGORITHMS: Final = ("ES256", "ES384", "Ed25519", "EdDSA", "PS256")
 
-    algorithm: str
-    kty: str
-    curve: str | None
-    lengths: Mapping[str, tuple[int, int]]
-
-
-_ED25519 = _Kind("Ed25519", "OKP", "Ed25519", {"x": (43, 43)})
-_RSA_BITS = (2048, 4096)
-_KINDS: Final[Mapping[str, _Kind]] = {
-    "ES256": _Kind("ES256", "EC", "P-256", {"x": (43, 43), "y": (43, 43)}),
-    "ES384": _Kind("ES384", "EC", "P-384", {"x": (64, 64), "y": (64, 64)}),
-    "Ed25519": _ED25519,
-    # The older name of the same thing (RFC 9864 section 2.2).
-    "EdDSA": _ED25519,
-    # A long exponent would make each verification costly.
-    "PS256": _Kind("PS256", "RSA", None, {"n": (342, 683), "e": (4, 6)}),
-}
-ALGORITHMS: Final = tuple(_KINDS)
-
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _TRIPLET = re.compile(r"%[0-9A-Fa-f]{2}", re.ASCII)
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_REGISTRY = jws.JWSRegistry(algorithms=sorted({each.algorithm for each in _KINDS.values()}))
 _FIX = (
     "Make a new proof for each request (RFC 9449 section 4.2) and send it in one DPoP header; "
     "check htm, htu, the clock and the key."
@@ -169,34 +142,19 @@ def _algorithm_of(header: dict[str, Any]) -> str:
     if "crit" in header:
         raise _invalid("The DPoP proof's header has crit; no extension is known here.")
     algorithm = header.get("alg")
-    if not isinstance(algorithm, str) or algorithm not in _KINDS:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise _invalid(f"The DPoP proof's alg must be one of {', '.join(ALGORITHMS)}.")
     return algorithm
 
 
 def _public_members(header: dict[str, Any], algorithm: str) -> dict[str, str]:
-    """The required members of the key in the header; the others say nothing to us."""
-    jwk, kind = header.get("jwk"), _KINDS[algorithm]
-    if not isinstance(jwk, dict):
+    """The required members of the key in the header."""
+    if not isinstance(header.get("jwk"), dict):
         raise _invalid("The DPoP proof's header has no jwk.")
-    if not _PRIVATE.isdisjoint(jwk):
-        raise _invalid("The DPoP proof's jwk holds a private key, which must not leave its owner.")
-    if jwk.get("kty") != kind.kty or (kind.curve is not None and jwk.get("crv") != kind.curve):
-        named = kind.kty if kind.curve is None else f"{kind.kty} {kind.curve}"
-        raise _invalid(f"The DPoP proof's jwk is not a public key for {algorithm} ({named}).")
-    members = {"kty": kind.kty}
-    if kind.curve is not None:
-        members["crv"] = kind.curve
-    for name, (least, most) in kind.lengths.items():
-        value = jwk.get(name)
-        if not isinstance(value, str) or not least <= len(value) <= most or not _is_octets(value):
-            raise _invalid(f"The DPoP proof's jwk has no usable {name}.")
-        members[name] = value
-    if kind.kty == "RSA":
-        bits = int.from_bytes(read_octets(members["n"])).bit_length()
-        if not _RSA_BITS[0] <= bits <= _RSA_BITS[1]:
-            raise _invalid("The DPoP proof's RSA key must have 2048 to 4096 bits.")
-    return members
+    try:
+        return public_members(header["jwk"], algorithm)
+    except ValueError as error:
+        raise _invalid(f"The DPoP proof's {error}.") from None
 
 
 def _require_request(claims: dict[str, Any], wanted: Wanted) -> None:
@@ -248,15 +206,7 @@ def _jti_of(claims: dict[str, Any]) -> str:
 
 
 def _require_signature(raw: str, algorithm: str, members: dict[str, str]) -> None:
-    signed, _, signature = raw.rpartition(".")
-    # The library's own reader bounds headers more tightly than an RSA key needs.
-    verifier = _REGISTRY.get_alg(_KINDS[algorithm].algorithm)
-    try:
-        key = _key(tuple(members.items()))
-        fits = verifier.verify(signed.encode("ascii"), read_octets(signature), key)
-    except (JoseError, ValueError):
-        fits = False
-    if not fits:
+    if not is_signed(raw, algorithm, members):
         raise _invalid("The DPoP proof's signature does not fit its jwk.")
 
 
@@ -272,14 +222,6 @@ def _require_nonce(claims: dict[str, Any], nonces: Collection[str] | None) -> No
     )
 
 
-@lru_cache(maxsize=1024)
-def _key(members: tuple[tuple[str, str], ...]) -> ECKey | OKPKey | RSAKey:
-    """A caller's key stays the same for many proofs. Raises `ValueError` and `JoseError`."""
-    jwk: Any = dict(members)
-    kinds: dict[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
-    return kinds[jwk["kty"]].import_key(jwk)
-
-
 def _moment(claims: dict[str, Any], name: str) -> int | None:
     """A NumericDate in milliseconds, fractions allowed (RFC 7519 section 2)."""
     if name not in claims:
@@ -288,13 +230,6 @@ def _moment(claims: dict[str, Any], name: str) -> int | None:
     if type(value) not in (int, float) or not 0 <= value < 1 << 40:
         raise _invalid(f"The DPoP proof's {name} is not a time in seconds.")
     return int(value * SECOND)
-
-
-def _is_octets(text: str) -> bool:
-    try:
-        return bool(read_octets(text))
-    except ValueError:
-        return False
 
 
 def _plain_triplet(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from sallyport.control.integrations import IntegrationView, LinkRequest, LinkVie
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
 from sallyport.web.api.bodies import Body
+from sallyport.web.api.shapes import Jwks, key_items
 
 router = APIRouter(tags=["integrations"])
 
@@ -49,7 +50,7 @@ class NewIntegration(Body):
     """`public`: a client that can keep no secret. `forge_compatible`: one that sends no PKCE.
 
     `require_par`: one that pushes its authorization requests (RFC 9126). `require_dpop`: one that
-    gets no bearer tokens (RFC 9449).
+    gets no bearer tokens (RFC 9449). `jwks`: keys by which it signs in (RFC 7523), for a secret.
     """
 
     name: str
@@ -59,6 +60,7 @@ class NewIntegration(Body):
     forge_compatible: bool = False
     require_par: bool = False
     require_dpop: bool = False
+    jwks: Jwks | None = None
 
 
 class Changes(Body):
@@ -81,6 +83,7 @@ async def create(body: NewIntegration, actor: ActorDep, services: ServicesDep) -
         forge_compatible=body.forge_compatible,
         require_par=body.require_par,
         require_dpop=body.require_dpop,
+        jwks=None if body.jwks is None else body.jwks.model_dump(),
     )
     return describe(made) if secret is None else {**describe(made), "client_secret": secret}
 
@@ -156,6 +159,21 @@ async def rotate(client_id: str, actor: ActorDep, services: ServicesDep) -> dict
     return {"client_secret": await integrations.rotate_secret(services, actor, client_id)}
 
 
+@router.put("/integrations/{client_id}/keys")
+async def put_keys(
+    client_id: str, body: Jwks, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """Have it sign in by these public keys alone (RFC 7523); its secrets end."""
+    changed = await integrations.set_keys(services, actor, client_id, body.model_dump())
+    return describe(changed)
+
+
+@router.delete("/integrations/{client_id}/keys", status_code=204)
+async def delete_keys(client_id: str, actor: ActorDep, services: ServicesDep) -> None:
+    """Take the keys away; it signs in no more until it is given a secret."""
+    await integrations.set_keys(services, actor, client_id, None)
+
+
 @router.delete("/integrations/{client_id}/secrets/previous", status_code=204)
 async def end_previous(client_id: str, actor: ActorDep, services: ServicesDep) -> None:
     """End the older of two live secrets."""
@@ -178,6 +196,7 @@ def describe(view: IntegrationView) -> dict[str, Any]:
         "require_dpop": integration.require_dpop,
         "created_at": iso(integration.created_at),
         "live_secrets": view.live_secrets,
+        "keys": key_items(view.keys),
         "links": [_link(each) for each in view.links],
     }
 

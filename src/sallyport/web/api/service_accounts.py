@@ -14,6 +14,7 @@ from sallyport.scopes.grammar import is_custom
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
 from sallyport.web.api.bodies import Body
+from sallyport.web.api.shapes import Jwks, key_items
 
 router = APIRouter(prefix="/admin/sites/{site}/service-accounts", tags=["service accounts"])
 
@@ -21,25 +22,32 @@ MOST_SCOPES = 20
 
 
 class NewServiceAccount(Body):
-    """`environment` is a key. Without `product_scopes` those of the app's products there."""
+    """`environment` is a key. Without `product_scopes` those of the app's products there.
+
+    `jwks`: keys by which it signs in (RFC 7523), for a secret.
+    """
 
     name: str
     app_id: str
     environment: str
     scopes: list[str] = Field(max_length=MOST_SCOPES)
     product_scopes: list[str] = Field(default_factory=list, max_length=MOST_SCOPES)
+    jwks: Jwks | None = None
 
 
 @router.post("", status_code=201)
 async def create(
     site: str, body: NewServiceAccount, actor: ActorDep, services: ServicesDep
 ) -> dict[str, Any]:
-    """Make a service account. `client_secret` is told in this answer alone."""
+    """Make a service account. `client_secret` is told in this answer alone; none with keys."""
     wanted = LinkRequest(
         site, body.app_id, body.environment, tuple(body.scopes), tuple(body.product_scopes)
     )
-    made, secret = await service_accounts.create_service_account(services, actor, body.name, wanted)
-    return {**describe(made), "client_secret": secret}
+    jwks = None if body.jwks is None else body.jwks.model_dump()
+    made, secret = await service_accounts.create_service_account(
+        services, actor, body.name, wanted, jwks
+    )
+    return describe(made) if secret is None else {**describe(made), "client_secret": secret}
 
 
 @router.get("")
@@ -70,6 +78,21 @@ async def rotate(
     return {"client_secret": secret}
 
 
+@router.put("/{client_id}/keys")
+async def put_keys(
+    site: str, client_id: str, body: Jwks, actor: ActorDep, services: ServicesDep
+) -> dict[str, Any]:
+    """Have it sign in by these public keys alone (RFC 7523); its secrets end."""
+    changed = await service_accounts.set_keys(services, actor, site, client_id, body.model_dump())
+    return describe(changed)
+
+
+@router.delete("/{client_id}/keys", status_code=204)
+async def delete_keys(site: str, client_id: str, actor: ActorDep, services: ServicesDep) -> None:
+    """Take the keys away; it signs in no more until it is given a secret."""
+    await service_accounts.set_keys(services, actor, site, client_id, None)
+
+
 @router.delete("/{client_id}/secrets/previous", status_code=204)
 async def end_previous(site: str, client_id: str, actor: ActorDep, services: ServicesDep) -> None:
     """End the older of two live secrets."""
@@ -92,5 +115,6 @@ def describe(view: ServiceAccountView) -> dict[str, Any]:
         "product_scopes": sorted(each for each in grant.scopes if not is_custom(each)),
         "created_at": iso(view.account.created_at),
         "live_secrets": view.live_secrets,
+        "keys": key_items(view.keys),
         "base_urls": list(view.base_urls),
     }

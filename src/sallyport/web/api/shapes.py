@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sallyport.control.services import Services
-from sallyport.model.access import ApiToken
+from sallyport.model.access import ApiToken, ClientKey
 from sallyport.model.directory import Account, Organization, Product, Session, Site, SiteRole
 from sallyport.vocab.clock import iso
+from sallyport.web.api.bodies import Body
+
+
+class Jwks(Body):
+    """A JWK Set (RFC 7517 section 5) of public keys; members that are not known are left out."""
+
+    keys: list[dict[str, Any]]
+
+
+def key_items(keys: Iterable[ClientKey]) -> list[dict[str, Any]]:
+    """The keys by which a client signs in, by name alone."""
+    return [{"kid": each.kid, "alg": each.algorithm} for each in keys]
 
 
 def person(account: Account) -> dict[str, Any]:
