@@ -39,7 +39,7 @@ def decision(at: int, **changes: Any) -> DecisionRecord:
         grant_id=None,
         invocation_id=None,
     )
-    return replace(record, **changes)
+    return record._replace(**changes)
 
 
 def line(at: int, text: str, **changes: Any) -> LogLine:

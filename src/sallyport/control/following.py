@@ -7,7 +7,7 @@ that is between the caller and the site's admins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sallyport.control.authority import require_app_part
 from sallyport.control.places import environment_named
@@ -160,4 +160,4 @@ def _public(record: DecisionRecord) -> DecisionRecord:
     problem = record.problem
     if problem is not None:
         problem = {name: problem[name] for name in _TOLD if name in problem}
-    return replace(record, client_id=None, account_id=None, grant_id=None, problem=problem)
+    return record._replace(client_id=None, account_id=None, grant_id=None, problem=problem)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -46,8 +45,7 @@ _FIXES = {
 _SCOPE_REASONS = (Reason.SCOPE_MISSING, Reason.PRODUCT_SCOPE_MISSING)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response; header names are lower case."""
 
     status: int
@@ -114,11 +112,17 @@ def of_function(call: Call, answer: Answer, *, own_cors: bool = False) -> Reply:
 
     With `own_cors` the app says itself which pages may call it.
     """
-    prefixes = _OUR_PREFIXES if own_cors else (*_OUR_PREFIXES, _CORS_PREFIX)
-    kept = tuple(
-        pair for pair in answer.headers if pair[0] not in _OURS and not pair[0].startswith(prefixes)
-    )
+    kept = _kept(answer.headers, own_cors) if answer.headers else ()
     return Reply(answer.status, kept + common_headers(call) + _HARMLESS, answer.body)
+
+
+def _kept(headers: tuple[tuple[str, str], ...], own_cors: bool) -> tuple[tuple[str, str], ...]:
+    prefixes = _OUR_PREFIXES if own_cors else (*_OUR_PREFIXES, _CORS_PREFIX)
+    if len(headers) == 1 and headers[0][0] == "content-type":
+        return headers
+    return tuple(
+        pair for pair in headers if pair[0] not in _OURS and not pair[0].startswith(prefixes)
+    )
 
 
 def of_preflight(call: Call, preflight: Preflight) -> Reply:

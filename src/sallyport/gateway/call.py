@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sallyport.gateway.behind import Behind
 from sallyport.gateway.sources import Installed
 from sallyport.manifest.table import Found
 from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
@@ -17,7 +18,7 @@ from sallyport.vocab.trace import TraceParent
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Address:
     """What the canonical path names: site, product, app, and the path inside the app."""
 
@@ -68,6 +69,7 @@ class Call:
     nonce: str | None = None
     grant: Grant | None = None
     link: IntegrationLink | None = None
+    behind: Behind | None = None
     scopes: frozenset[str] = frozenset()
     standing: Standing | None = None
     idempotency_key: str | None = None

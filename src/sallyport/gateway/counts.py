@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from functools import lru_cache
 
 from sallyport.gateway.call import Call
 from sallyport.store.engine import Store
@@ -30,6 +29,7 @@ class UsageCounts:
         self._store = store
         self._most = most
         self._counted: dict[UsageKey, Usage] = {}
+        self._near: dict[tuple[int, int, int, str | None], tuple[Usage, object, object]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self.dropped = 0
@@ -39,21 +39,31 @@ class UsageCounts:
         if call.installed is None or call.site is None:
             return
         route = call.found.route if call.found is not None else None
-        key = UsageKey(
-            call.now - call.now % HOUR,
-            call.site.id,
-            call.installed.app.id,
-            call.installed.environment.id,
-            call.token.client_id if call.token is not None else None,
-            route.key if route is not None else None,
-            _sorted(route.scopes) if route is not None else (),
-        )
-        counted = self._counted.get(key)
-        if counted is None:
-            if len(self._counted) >= self._most:
-                self.dropped += 1
-                return
-            counted = self._counted[key] = Usage()
+        client_id = call.token.client_id if call.token is not None else None
+        # Quick to make; what is kept under it holds on to both, so their addresses stay theirs.
+        near = (call.now // HOUR, id(call.installed), id(route), client_id)
+        found = self._near.get(near)
+        if found is not None:
+            counted = found[0]
+        else:
+            key = UsageKey(
+                call.now - call.now % HOUR,
+                call.site.id,
+                call.installed.app.id,
+                call.installed.environment.id,
+                client_id,
+                route.key if route is not None else None,
+                tuple(sorted(route.scopes)) if route is not None else (),
+            )
+            known = self._counted.get(key)
+            if known is None:
+                if len(self._counted) >= self._most:
+                    self.dropped += 1
+                    return
+                known = self._counted[key] = Usage()
+            counted = known
+            if len(self._near) < self._most:
+                self._near[near] = (counted, call.installed, route)
         counted.calls += 1
         counted.refused += refused
         counted.failed += status >= 500
@@ -67,6 +77,7 @@ class UsageCounts:
     async def flush(self) -> None:
         """Write all that was counted; what cannot be written is counted as dropped."""
         counted, self._counted = list(self._counted.items()), {}
+        self._near.clear()
         for at in range(0, len(counted), WRITTEN_AT_ONCE):
             rows = counted[at : at + WRITTEN_AT_ONCE]
             try:
@@ -87,8 +98,3 @@ class UsageCounts:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), EVERY)
             await self.flush()
-
-
-@lru_cache(maxsize=1024)
-def _sorted(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(scopes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from sallyport.gateway import answer, refuse
@@ -19,7 +20,7 @@ from sallyport.model.manifest import Function
 from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
 from sallyport.vocab.errors import Refused
-from sallyport.vocab.ids import new_id
+from sallyport.vocab.ids import new_id, new_trace_id
 from sallyport.vocab.trace import read_traceparent
 
 Message = MutableMapping[str, Any]
@@ -197,8 +198,7 @@ def new_call(
 ) -> Call:
     """A call from what stood in its head; `now` in milliseconds since the epoch."""
     headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t"))
-        for name, value in raw_headers
+        [(_name(name), value.decode("latin-1").strip(" \t")) for name, value in raw_headers]
     )
     hosts: list[str] = []
     lengths: list[str] = []
@@ -222,12 +222,25 @@ def new_call(
         headers=headers,
         content_length=None if chunked else _length(lengths),
         now=now,
-        trace_id=new_id().replace("-", "") if parent is None else parent.trace_id,
+        trace_id=new_trace_id() if parent is None else parent.trace_id,
         decision_id=new_id(),
         invocation_id=new_id(),
         peer=peer,
         parent=parent,
     )
+
+
+def _name(name: bytes) -> str:
+    return _name_again(name) if len(name) <= _LONGEST_KEPT else _name_of(name)
+
+
+def _name_of(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+# Names come again and again; what is kept of strange ones stays small.
+_LONGEST_KEPT = 64
+_name_again = lru_cache(maxsize=1024)(_name_of)
 
 
 def host_name(value: str) -> str:

@@ -183,19 +183,14 @@ class Exchange:
             self._ask_for_body()
         else:
             self._running = True
-            parts = self._parts
+            parts, self._parts = self._parts, []
             try:
                 target, invocation = self._gateway.run_of(
                     self.call, parts[0] if len(parts) == 1 else b"".join(parts)
                 )
-                self._submit(target, invocation, self._ran_in)
+                self._submit(target, invocation, self._ran)
             except Exception as error:
                 self._end(error)
-            self._parts = []
-
-    def _ran_in(self, outcome: Outcome) -> None:
-        """The worker is to have its next call before this one is answered."""
-        asyncio.get_running_loop().call_soon(self._ran, outcome)
 
     def _ran(self, outcome: Outcome) -> None:
         try:

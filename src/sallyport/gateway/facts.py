@@ -60,6 +60,7 @@ class Facts:
         self._loading = 0
         self._heard: list[Change] = []
         self.loads = 0
+        self._joined: dict[Hashable, Any] = {}
         store.feed.follow(self._forget)
 
     def __len__(self) -> int:
@@ -71,6 +72,16 @@ class Facts:
         if held is None:
             raise Lacking(source, key)
         return cast(T, held.value)
+
+    def joined(self, key: Hashable) -> Any:
+        """What was put together from facts that all still hold, or None."""
+        return self._joined.get(key)
+
+    def keep_joined(self, key: Hashable, joined: Any) -> None:
+        """Keep what follows from facts at hand, until any fact changes."""
+        if len(self._joined) >= self._bound:
+            self._joined.clear()
+        self._joined[key] = joined
 
     async def load(self, lacking: Lacking) -> None:
         """Read the fact from the store and keep it."""
@@ -108,6 +119,7 @@ class Facts:
                     del self._by_tag[tag]
 
     def _forget(self, change: Change) -> None:
+        self._joined.clear()
         if self._loading:
             self._heard.append(change)
         dropped = False

@@ -6,7 +6,10 @@ came too often. Never another denial.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
+
+from prometheus_client import Counter
 
 from sallyport.gateway.call import Call
 from sallyport.gateway.counts import UsageCounts
@@ -79,13 +82,26 @@ class Recorder:
 
 
 def _measure(call: Call, gate: str, status: int, duration_us: int) -> None:
-    CALLS.labels(gate, f"{status // 100}xx").inc()
-    outcome = "allowed" if gate == "none" else "denied"
-    CALL_SECONDS.labels(outcome).observe(duration_us / 1_000_000)
-    CALL_BYTES.labels("in").inc(call.bytes_in)
-    CALL_BYTES.labels("out").inc(call.bytes_out)
+    _calls_of(gate, f"{status // 100}xx").inc()
+    (_ALLOWED_SECONDS if gate == "none" else _DENIED_SECONDS).observe(duration_us / 1_000_000)
+    if call.bytes_in:
+        _BYTES_IN.inc(call.bytes_in)
+    if call.bytes_out:
+        _BYTES_OUT.inc(call.bytes_out)
     if call.worker_us is not None:
         WORKER_SECONDS.observe(call.worker_us / 1_000_000)
+
+
+# Looked up once, not for each call.
+_ALLOWED_SECONDS = CALL_SECONDS.labels("allowed")
+_DENIED_SECONDS = CALL_SECONDS.labels("denied")
+_BYTES_IN = CALL_BYTES.labels("in")
+_BYTES_OUT = CALL_BYTES.labels("out")
+
+
+@lru_cache
+def _calls_of(gate: str, status: str) -> Counter:
+    return CALLS.labels(gate, status)
 
 
 def _record(
@@ -97,26 +113,26 @@ def _record(
 ) -> DecisionRecord:
     installed, token, address = call.installed, call.token, call.address
     return DecisionRecord(
-        id=call.decision_id,
-        trace_id=call.trace_id,
-        at=call.now,
-        method=call.method[:16],
-        path=call.raw_path[:2048],
-        status=status,
-        gate=call.gate if refused is not None else None,
-        reason=refused.reason.code if refused is not None else None,
-        problem=problem,
-        duration_us=duration_us,
-        site_id=call.site.id if call.site is not None else None,
-        app_id=address.app_id if address is not None else None,
-        environment_id=installed.environment.id if installed is not None else None,
-        installation_id=installed.installation.id if installed is not None else None,
-        route_key=call.found.route.key if call.found is not None else None,
-        client_id=token.client_id if token is not None else None,
-        account_id=token.account_id if token is not None else None,
-        grant_id=token.grant_id if token is not None else None,
-        invocation_id=call.invocation_id if call.request and not call.spared else None,
-        worker_us=call.worker_us,
-        bytes_in=call.bytes_in,
-        bytes_out=call.bytes_out,
+        call.decision_id,
+        call.trace_id,
+        call.now,
+        call.method[:16],
+        call.raw_path[:2048],
+        status,
+        call.gate if refused is not None else None,
+        refused.reason.code if refused is not None else None,
+        problem,
+        duration_us,
+        call.site.id if call.site is not None else None,
+        address.app_id if address is not None else None,
+        installed.environment.id if installed is not None else None,
+        installed.installation.id if installed is not None else None,
+        call.found.route.key if call.found is not None else None,
+        token.client_id if token is not None else None,
+        token.account_id if token is not None else None,
+        token.grant_id if token is not None else None,
+        call.invocation_id if call.request and not call.spared else None,
+        call.worker_us,
+        call.bytes_in,
+        call.bytes_out,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sallyport.gateway.call import Address, Call
 from sallyport.gateway.limits import CallLimits, too_many
@@ -205,8 +206,15 @@ def is_acceptable(ranges: Sequence[str], accept: Sequence[str]) -> bool:
     """Whether an Accept header leaves room for one of the types (RFC 9110 section 12.5.1)."""
     if not ranges:
         return True
+    asked = ",".join(ranges)
+    if len(asked) <= _LONGEST_KEPT:
+        return _leaves_room_again(asked, tuple(accept))
+    return _leaves_room(asked, tuple(accept))
+
+
+def _leaves_room(asked: str, accept: tuple[str, ...]) -> bool:
     weights: dict[str, bool] = {}
-    for each in ",".join(ranges).split(","):
+    for each in asked.split(","):
         media_range, _, parameters = each.partition(";")
         weights[media_range.strip().lower()] = _NO_WEIGHT.search(parameters) is None
     return any(
@@ -216,6 +224,8 @@ def is_acceptable(ranges: Sequence[str], accept: Sequence[str]) -> bool:
     )
 
 
+_LONGEST_KEPT = 256
+_leaves_room_again = lru_cache(maxsize=1024)(_leaves_room)
 _NO_WEIGHT = re.compile(r"(?:^|;)\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from sallyport.gateway import refuse
 from sallyport.gateway.address import read_address, read_query, user_path
 from sallyport.gateway.audience import names_of
+from sallyport.gateway.behind import Behind
 from sallyport.gateway.call import Address, Call
-from sallyport.gateway.context import call_context
 from sallyport.gateway.cors import answer_preflight
 from sallyport.gateway.facts import Facts
 from sallyport.gateway.idempotency import read_key
@@ -62,7 +62,7 @@ Step = Callable[[Call, Facts, Policy], None]
 def canonical_path(call: Call, _facts: Facts, _policy: Policy) -> None:
     """Headers are few, and the path is in canonical form; nothing is repaired."""
     if len(call.headers) > MOST_HEADERS or (
-        sum(len(name) + len(value) for name, value in call.headers) > LARGEST_HEADERS
+        sum([len(name) + len(value) for name, value in call.headers]) > LARGEST_HEADERS
     ):
         raise refuse.headers_too_large(MOST_HEADERS, LARGEST_HEADERS)
     call.address = read_address(call.raw_path)
@@ -150,20 +150,44 @@ def grant_alive(call: Call, facts: Facts, policy: Policy) -> None:
     assert call.token is not None
     assert call.installed is not None
     assert call.site is not None
-    sources, site = policy.sources, call.site
-    refuse.unless(decide.deny_dead_family(facts.get(sources.family, call.token.family_id)), site)
-    grant = facts.get(sources.grant, call.token.grant_id)
+    site = call.site
+    behind = _behind(call, facts, policy.sources)
+    refuse.unless(decide.deny_dead_family(behind.family), site)
+    grant = behind.grant
     refuse.unless(decide.deny_dead_grant(call.token, grant), site)
     assert grant is not None
     refuse.unless(decide.deny_other_site(grant, site.id), site)
-    integration = facts.get(sources.integration, grant.client_id)
-    refuse.unless(decide.deny_dead_integration(integration), site)
-    assert integration is not None
-    link = decide.link_of(integration, site.id, call.installed.environment.id)
-    refuse.unless(decide.deny_unlinked(link), site)
-    role = facts.get(sources.role, (grant.account_id, site.id))
-    refuse.unless(decide.deny_not_member(role), site)
-    call.grant, call.link = grant, link
+    refuse.unless(decide.deny_dead_integration(behind.integration), site)
+    refuse.unless(decide.deny_unlinked(behind.link), site)
+    refuse.unless(decide.deny_not_member(behind.role), site)
+    call.behind, call.grant, call.link = behind, grant, behind.link
+
+
+def _behind(call: Call, facts: Facts, sources: Sources) -> Behind:
+    """What stands behind the token, from the facts at hand. Raises `Lacking`."""
+    token, installed, site = call.token, call.installed, call.site
+    assert token is not None
+    assert installed is not None
+    assert site is not None
+    # What is kept holds on to both, so nothing else can have their addresses.
+    key = (id(token), id(installed))
+    known = facts.joined(key)
+    if known is not None:
+        behind: Behind = known
+        return behind
+    family = facts.get(sources.family, token.family_id)
+    grant = integration = role = link = None
+    if decide.deny_dead_family(family) is None:
+        grant = facts.get(sources.grant, token.grant_id)
+    if grant is not None and grant.site_id == site.id:
+        integration = facts.get(sources.integration, grant.client_id)
+    if integration is not None and grant is not None:
+        link = decide.link_of(integration, site.id, installed.environment.id)
+        if link is not None:
+            role = facts.get(sources.role, (grant.account_id, site.id))
+    behind = Behind(token, installed, family, grant, integration, link, role)
+    facts.keep_joined(key, behind)
+    return behind
 
 
 def scopes(call: Call, _facts: Facts, _policy: Policy) -> None:
@@ -172,7 +196,8 @@ def scopes(call: Call, _facts: Facts, _policy: Policy) -> None:
     assert call.grant is not None
     assert call.link is not None
     assert call.found is not None
-    call.scopes = decide.effective_scopes(call.token, call.grant, call.link)
+    assert call.behind is not None
+    call.scopes = call.behind.scopes
     refuse.unless(
         decide.deny_missing_scopes(call.found.route.scopes, _address(call).product, call.scopes),
         call.site,
@@ -218,7 +243,6 @@ def invocation(call: Call, _facts: Facts, policy: Policy) -> None:
     assert call.grant is not None
     assert call.site is not None
     address = _address(call)
-    installed = call.installed
     call.sampled = policy.traces.samples(call.trace_id, call.parent)
     call.request = {
         "method": call.method,
@@ -228,14 +252,8 @@ def invocation(call: Call, _facts: Facts, policy: Policy) -> None:
         "queryParameters": read_query(call.query),
         "pathParameters": dict(call.found.params),
     }
-    call.context = call_context(
-        installed.context,
-        function_key=call.found.route.function,
-        module_key=call.found.route.key,
-        module_type="apiRoute",
-        account_id=call.grant.account_id,
-        scopes=call.scopes,
-    )
+    assert call.behind is not None
+    call.context = call.behind.context_for(call.found.route)
 
 
 STEPS: tuple[tuple[Gate, Step], ...] = (

@@ -9,6 +9,7 @@ is one dictionary look-up however many routes there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sallyport.manifest.paths import (
@@ -37,8 +38,11 @@ class _Leaf(NamedTuple):
     route: Route
     prefix: int
     params: tuple[tuple[str, int], ...]
+    fixed: Found | None
 
     def found(self, segments: Sequence[str]) -> Found:
+        if self.fixed is not None:
+            return self.fixed
         return Found(self.route, {name: segments[at] for name, at in self.params}, self.prefix)
 
 
@@ -112,7 +116,8 @@ def _leaf(route: Route, pattern: Pattern) -> _Leaf:
         for at, segment in enumerate(pattern.segments)
         if isinstance(segment, Param)
     )
-    return _Leaf(route, pattern.prefix, params)
+    fixed = None if params else Found(route, MappingProxyType({}), pattern.prefix)
+    return _Leaf(route, pattern.prefix, params, fixed)
 
 
 def _leaves_of(root: _Node, pattern: Pattern) -> _Leaves:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Gate = Literal[
     "path",
@@ -32,8 +32,7 @@ GATES: tuple[Gate, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DecisionRecord(NamedTuple):
     """One call as it is remembered. `gate` is the gate that shut, None where all stood open.
 
     `reason` is a stable code, None for an allowed call. `problem` is the problem document that the

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sallyport.model.access import Grant, Integration, IntegrationLink, TokenFamily, product_scope
 from sallyport.model.access import VerifiedToken as Token
@@ -144,12 +145,18 @@ def effective_scopes(token: Token, grant: Grant, link: IntegrationLink) -> froze
     return token.scopes & grant.scopes & (link.scopes | link.product_scopes)
 
 
+@lru_cache(maxsize=4096)
+def _required(route_scopes: tuple[str, ...], product: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The custom scopes that a route needs, and all that it needs."""
+    custom = frozenset(route_scopes)
+    return custom, custom | {product_scope(product)}
+
+
 def deny_missing_scopes(
     route_scopes: Iterable[str], product: str, effective: frozenset[str]
 ) -> Denied | None:
     """Every scope of the route, and the product's own scope, contract sections (a) and (h)."""
-    custom = frozenset(route_scopes)
-    required = custom | {product_scope(product)}
+    custom, required = _required(tuple(route_scopes), product)
     missing = required - effective
     if not missing:
         return None

@@ -30,6 +30,12 @@ class Connection(Protocol):
         self, statement: Executable, parameters: Rows | None = None, /
     ) -> CursorResult[Any]: ...
 
+    async def exec_driver_sql(
+        self, statement: str, parameters: tuple[Any, ...] | None = None, /
+    ) -> CursorResult[Any]:
+        """Run a statement in the database's own words, with as many values as it has marks."""
+        ...
+
     def begin_nested(self) -> AbstractAsyncContextManager[Any]:
         """A savepoint: what the block did is undone where it raises."""
         ...
@@ -49,6 +55,11 @@ class AtOnce:
         self, statement: Executable, parameters: Rows | None = None, /
     ) -> CursorResult[Any]:
         return self._conn.execute(statement, parameters)
+
+    async def exec_driver_sql(
+        self, statement: str, parameters: tuple[Any, ...] | None = None, /
+    ) -> CursorResult[Any]:
+        return self._conn.exec_driver_sql(statement, parameters)
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:

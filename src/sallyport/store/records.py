@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Row, and_, delete, func, insert, or_, select
@@ -14,12 +15,27 @@ from sallyport.store.engine import Reader, Tx
 
 _DECISION = schema.decision.c
 _LINE = schema.log_line.c
+# SQLite takes at most 32,766 values in a statement.
+_AT_ONCE = 50
 
 
 async def add_decisions(tx: Tx, records: Sequence[DecisionRecord]) -> None:
     """Keep decisions; an empty sequence keeps nothing."""
-    if records:
-        await tx.conn.execute(insert(schema.decision), [_decision_row(r) for r in records])
+    if tx.conn.dialect.name == "sqlite":
+        # A statement of many rows costs a fraction of as many statements, and the thread that runs
+        # it keeps the others waiting once instead of for each row.
+        at = 0
+        while len(records) - at >= _AT_ONCE:
+            values = [each for r in records[at : at + _AT_ONCE] for each in _decision_values(r)]
+            await tx.conn.exec_driver_sql(_insert_decisions(_AT_ONCE), tuple(values))
+            at += _AT_ONCE
+        for record in records[at:]:
+            await tx.conn.exec_driver_sql(_insert_decisions(1), _decision_values(record))
+    elif records:
+        rows = [
+            dict(zip(DecisionRecord._fields, _decision_values(r), strict=True)) for r in records
+        ]
+        await tx.conn.execute(insert(schema.decision), rows)
 
 
 async def add_log_lines(tx: Tx, lines: Sequence[LogLine]) -> None:
@@ -106,10 +122,21 @@ async def purge_records(tx: Tx, *, before: int, keep: int, batch: int) -> int:
     return gone
 
 
-def _decision_row(record: DecisionRecord) -> dict[str, Any]:
-    row = {name: getattr(record, name) for name in DecisionRecord.__slots__}
-    row["problem"] = None if record.problem is None else json.dumps(record.problem)
-    return row
+_PROBLEM = DecisionRecord._fields.index("problem")
+
+
+def _decision_values(record: DecisionRecord) -> tuple[Any, ...]:
+    if record.problem is None:
+        return record
+    return (*record[:_PROBLEM], json.dumps(record.problem), *record[_PROBLEM + 1 :])
+
+
+@lru_cache
+def _insert_decisions(rows: int) -> str:
+    columns = DecisionRecord._fields
+    row = f"({', '.join('?' * len(columns))})"
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT INTO decision ({names}) VALUES {', '.join([row] * rows)}"
 
 
 def read_decision(row: Row[Any]) -> DecisionRecord:

@@ -128,6 +128,9 @@ def scope_text(namespace: str, scopes: Iterable[str]) -> str:
     return " ".join(sorted(namespaced(namespace, scope) for scope in scopes))
 
 
+_LATELY = 2_000
+
+
 class TokenCache:
     """Tokens that were authenticated, by the SHA-256 of their text; the oldest unused give way.
 
@@ -138,6 +141,8 @@ class TokenCache:
     def __init__(self, bound: int = 50_000) -> None:
         self._bound = bound
         self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+        # The few that are used all the time, by their text: finding those needs no SHA-256.
+        self._lately: dict[str, VerifiedToken] = {}
         self._ring: KeyRing | None = None
 
     def __len__(self) -> int:
@@ -145,11 +150,15 @@ class TokenCache:
 
     def verify(self, ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:
         """As `verify_any`. Tokens that are refused are not kept."""
+        if ring is not self._ring:
+            self._forget()
+            self._ring = ring
+        known = self._lately.get(raw)
+        if known is not None:
+            require_unexpired(known, now)
+            return known
         if len(raw) > LARGEST:
             raise _invalid()
-        if ring is not self._ring:
-            self._tokens.clear()
-            self._ring = ring
         key = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
         token = self._tokens.get(key)
         if token is None:
@@ -160,12 +169,19 @@ class TokenCache:
             return token
         self._tokens.move_to_end(key)
         require_unexpired(token, now)
+        if len(self._lately) >= _LATELY:
+            self._lately.clear()
+        self._lately[raw] = token
         return token
+
+    def _forget(self) -> None:
+        self._tokens.clear()
+        self._lately.clear()
 
     def hear(self, change: Change) -> None:
         """Follow the change feed: other keys, other tokens."""
         if change.kind is Kind.KEYS:
-            self._tokens.clear()
+            self._forget()
 
 
 def _object(part: str) -> dict[str, Any]:
