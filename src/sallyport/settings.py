@@ -145,6 +145,25 @@ class Settings:
         "The most failed sign-ins of one email from one network address in ten minutes; five times "
         "as many of one email from anywhere, six times as many from one address.",
     )
+    oidc_issuer: str = _setting(
+        "",
+        "The OpenID Connect provider that people sign in with, by its issuer URL. Empty: none. "
+        "docs/guides/sign-in.md says how.",
+    )
+    oidc_client_id: str = _setting("", "The client id of this platform at the provider.")
+    oidc_client_secret: str = _setting(
+        "", "The client secret there. Better in a file; empty: a public client, by PKCE alone."
+    )
+    oidc_client_secret_file: str = _setting("", "File that holds the client secret.")
+    oidc_scopes: str = _setting("openid email profile", "The scopes to ask the provider for.")
+    oidc_name: str = _setting("single sign-on", "What the sign-in page calls the provider.")
+    oidc_mapping: str = _setting(
+        "", "File that says who may sign in by the provider, and on which sites as what."
+    )
+    passwords: str = _setting(
+        "all",
+        "Who signs in with a password: all, or operators alone (where there is a provider).",
+    )
     idempotency_keys: int = _setting(
         100_000, "The most idempotency keys of the last 24 hours that one installation may have."
     )
@@ -301,6 +320,7 @@ def _check(settings: Settings) -> None:
         ) from None
     if settings.otlp_endpoint:
         _check_traces(settings.otlp_endpoint)
+    _check_provider(settings)
     if settings.compat not in ("", "forge"):
         raise BadSetting(f"SALLYPORT_COMPAT takes forge or nothing, not {settings.compat!r}.")
     if settings.runtime_driver not in ("auto", "sandbox", "plain"):
@@ -365,3 +385,37 @@ def _check_traces(endpoint: str) -> None:
             raise BadSetting(
                 "SALLYPORT_OTLP_ENDPOINT needs OpenTelemetry: install sallyport[otel], or unset it."
             )
+
+
+def _check_provider(settings: Settings) -> None:
+    if settings.passwords not in ("all", "operators"):
+        raise BadSetting(f"SALLYPORT_PASSWORDS takes all or operators, not {settings.passwords!r}.")
+    if not settings.oidc_issuer:
+        if settings.passwords != "all":
+            raise BadSetting("SALLYPORT_PASSWORDS=operators needs SALLYPORT_OIDC_ISSUER.")
+        return
+    try:
+        issuer = urlsplit(settings.oidc_issuer)
+        host = issuer.hostname
+    except ValueError:
+        host = None
+    local = host in ("localhost", "127.0.0.1", "::1")
+    if (
+        not host
+        or issuer.scheme not in (("https", "http") if local else ("https",))
+        or issuer.query
+        or issuer.fragment
+        or issuer.username
+        or len(settings.oidc_issuer) > 500
+    ):
+        raise BadSetting(
+            "SALLYPORT_OIDC_ISSUER must be an https URL without query and fragment, as the "
+            f"provider writes it, not {settings.oidc_issuer!r}."
+        )
+    for name in ("oidc_client_id", "oidc_mapping"):
+        if not getattr(settings, name):
+            raise BadSetting(f"SALLYPORT_OIDC_ISSUER needs {variable(name)}.")
+    if settings.oidc_client_secret and settings.oidc_client_secret_file:
+        raise BadSetting("Set the client secret or its file, not both.")
+    if "openid" not in settings.oidc_scopes.split():
+        raise BadSetting("SALLYPORT_OIDC_SCOPES must hold openid.")

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from sallyport.app.code import AppCode, open_app_code
 from sallyport.app.operator import OwnState, build_admin
+from sallyport.app.provider import make_provider
 from sallyport.app.public import open_way_in
 from sallyport.control.attempts import Attempts
 from sallyport.control.services import Services
@@ -99,6 +100,7 @@ async def _running(
         settings.bundles,
         pool.stop_installation,
         attempts=Attempts(settings.sign_in_attempts),
+        provider=make_provider(settings),
         resolver=Resolver(settings.package_index),
         node=code.node,
         reload_keys=lambda: keys.reload(store),

@@ -70,6 +70,8 @@ async def _up(settings: Settings) -> None:
                     note("Stopping.")
         except AlreadyRunning as error:
             raise Failed(str(error)) from None
+        except BadSetting as error:
+            raise Failed(str(error), fix="See `sallyport up --help`.") from None
 
 
 _flags(up)

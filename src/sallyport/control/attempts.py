@@ -45,6 +45,11 @@ class Attempts:
         """Take one attempt of an address that names nobody. Raises `Refused`, RATE_LIMITED."""
         self._spend([(("address", neighbourhood(address or "")), self._address)])
 
+    def give_back_by_address(self, address: str | None) -> None:
+        """The attempt of an address succeeded: it does not count."""
+        key = ("address", neighbourhood(address or ""))
+        self._buckets.give_back([(key, self._address)], self._now())
+
     def _spend(self, asked: list[tuple[Hashable, Quota]]) -> None:
         standing = self._buckets.charge(asked, self._now())
         if standing.wait:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sallyport.control.attempts import Attempts
+from sallyport.control.provider import Provider
 from sallyport.model.directory import Site
 from sallyport.model.platform import LimitSetting, ProcessState
 from sallyport.model.target import base_paths
@@ -31,6 +32,7 @@ class Services:
     """`bundles` is the folder of deployed code; `stop_installation` ends its workers.
 
     `resolver` fetches the packages that apps ask for. Without `node` no Node app can be deployed.
+    People sign in at `provider` too, where there is one.
     `reload_keys` has this process sign and verify with the keys that the store holds now.
     `ending` is set when the platform stops: what would go on answering for minutes ends then.
     `processes` asks how each process of the platform stands; `limits` are what they started with.
@@ -41,6 +43,7 @@ class Services:
     bundles: Path
     stop_installation: Callable[[str], Awaitable[None]]
     attempts: Attempts = field(default_factory=Attempts)
+    provider: Provider | None = None
     resolver: Resolver = field(default_factory=Resolver)
     node: NodeProgram | None = None
     policy: TokenPolicy = field(default_factory=TokenPolicy)

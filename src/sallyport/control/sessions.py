@@ -7,6 +7,7 @@ from sallyport.control.services import Services
 from sallyport.model.directory import Actor, Session
 from sallyport.store import sessions
 from sallyport.store.engine import Tx
+from sallyport.store.external import has_identity
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import digest, is_uuid
@@ -47,3 +48,11 @@ async def end_my_other_sessions(services: Services, actor: Actor, cookie: str | 
         return ended
 
     return await services.store.write(end)
+
+
+async def is_linked(services: Services, actor: Actor) -> bool:
+    """Whether the actor can sign in at the identity provider."""
+    provider = services.provider
+    return provider is not None and await services.store.read(
+        has_identity, provider.config.issuer, own_id(actor)
+    )

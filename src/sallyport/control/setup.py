@@ -54,7 +54,7 @@ async def ensure_setup_link(services: Services) -> str | None:
 
 
 async def claim(
-    services: Services, token: str, email: str, name: str, password: str, address: str | None
+    services: Services, token: str, email: str, name: str, password: str, address: str | None = None
 ) -> tuple[Account, NewApiToken]:
     """Make the first operator; works for exactly one caller, ever. Raises `Refused`."""
     services.attempts.spend_by_address(address)

@@ -20,7 +20,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-SchemaName: TypeAlias = Literal["manifest", "custom-scopes", "api-notes"]
+SchemaName: TypeAlias = Literal["manifest", "custom-scopes", "api-notes", "claims-mapping"]
 Path: TypeAlias = tuple[str | int, ...]
 
 MOST_VIOLATIONS: Final = 500

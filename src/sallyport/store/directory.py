@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select, update
@@ -108,6 +109,14 @@ async def add_site(
         await tx.run(insert(schema.site_product).values(site_id=site.id, product=product))
     tx.changed(Kind.SITE, site.id)
     return site
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A role on a site, and the issuer of the claims that gave it; None where a person did."""
+
+    role: SiteRole
+    by: str | None
 
 
 async def site_by_id(reader: Reader, site_id: str) -> Site | None:
@@ -229,17 +238,37 @@ async def membership_of(reader: Reader, account_id: str, site_id: str) -> SiteRo
     return SiteRole(role) if role is not None else None
 
 
-async def set_membership(tx: Tx, account_id: str, site_id: str, role: SiteRole) -> None:
-    """Make the account a member of the site with this role, whatever it was there before."""
+async def set_membership(
+    tx: Tx, account_id: str, site_id: str, role: SiteRole, *, given_by: str | None = None
+) -> None:
+    """Make the account a member of the site with this role, whatever it was there before.
+
+    `given_by` is the issuer of the claims that give it; None where a person does.
+    """
     statement = insert_into(tx, schema.membership).values(
-        account_id=account_id, site_id=site_id, role=role.value, created_at=tx.now
+        account_id=account_id,
+        site_id=site_id,
+        role=role.value,
+        created_at=tx.now,
+        given_by=given_by,
     )
     await tx.run(
         statement.on_conflict_do_update(
-            index_elements=["account_id", "site_id"], set_={"role": role.value}
+            index_elements=["account_id", "site_id"],
+            set_={"role": role.value, "given_by": given_by},
         )
     )
     tx.changed(Kind.MEMBERSHIP, f"{account_id}/{site_id}")
+
+
+async def memberships_of(reader: Reader, account_id: str) -> dict[str, Given]:
+    """The account's own memberships, by site id."""
+    rows = await reader.all(
+        select(_membership.site_id, _membership.role, _membership.given_by).where(
+            _membership.account_id == account_id
+        )
+    )
+    return {row.site_id: Given(SiteRole(row.role), row.given_by) for row in rows}
 
 
 async def end_membership(tx: Tx, account_id: str, site_id: str) -> bool:

@@ -113,6 +113,7 @@ membership = Table(
     reference("site_id", "site.id", primary_key=True),
     Column("role", String(16), nullable=False),
     moment("created_at"),
+    Column("given_by", String(500)),
     Index(None, "site_id"),
 )
 

@@ -102,6 +102,13 @@ class Reason(Enum):
     NOT_SET_UP = ("not_set_up", 503, "This platform has no operator yet")
     NOT_SIGNED_IN = ("not_signed_in", 401, "Sign in first")
     CREDENTIALS_INVALID = ("credentials_invalid", 401, "The email or the secret is not right")
+    SIGN_IN_BROKEN = ("sign_in_broken", 400, "This sign-in cannot be finished")
+    SIGN_IN_REFUSED = ("sign_in_refused", 403, "You may not sign in here")
+    IDENTITY_PROVIDER_FAILED = (
+        "identity_provider_failed",
+        502,
+        "The identity provider did not answer as it must",
+    )
     NOT_ALLOWED = ("not_allowed", 403, "You may not do this")
     CROSS_SITE = ("cross_site", 403, "The request came from another site's page")
     NOT_FOUND = ("not_found", 404, "Not found")

@@ -28,6 +28,7 @@ class Event(StrEnum):
     SIGNED_IN = "session:started"
     SIGN_IN_REFUSED = "session:refused"
     SIGNED_OUT = "session:ended"
+    IDENTITY_LINKED = "identity:linked"
     APP_REGISTERED = "app:registered"
     APP_ROLE_SET = "app-role:set"
     APP_ROLE_ENDED = "app-role:ended"

@@ -1,4 +1,5 @@
-"""The cookies: who is signed in, which browser asked for the sign-in form, what the next page says.
+"""The cookies: who is signed in, which browser asked for the sign-in form, what the next page says,
+and what a browser that went to the identity provider must come back with.
 
 All are HttpOnly, `SameSite=Lax` and for the whole host. Over https their names begin with
 `__Host-`, so that no other host of the same domain can set them.
@@ -12,6 +13,7 @@ from starlette.responses import Response
 SESSION = "sallyport"
 VISITOR = "sallyport-visitor"
 FLASH = "sallyport-said"
+DEPARTED = "sallyport-departed"
 _LONGEST = 128
 
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sallyport.control.external import CALLBACK
 from sallyport.control.services import Services
 from sallyport.vocab.errors import Refused
 from sallyport.web import (
@@ -22,6 +23,7 @@ from sallyport.web import (
     console,
     documentation,
     environment,
+    external,
     integrations,
     sessions,
     signin,
@@ -43,6 +45,8 @@ OPEN_PAGES: tuple[tuple[str, Shown], ...] = (
     ("/", signin.start),
     ("/login", signin.show_sign_in),
     ("/setup", signin.show_setup),
+    (external.DEPART, external.depart),
+    (CALLBACK, external.arrive),
 )
 OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
     ("/login", signin.sign_in),
@@ -52,6 +56,7 @@ OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
 PAGES: tuple[tuple[str, Shown], ...] = (
     ("/account", account.show),
     ("/account/sessions", sessions.show),
+    (external.LINK, external.link),
     ("/console", console.show_apps),
     ("/console/apps/{app_id}", console.show_one_app),
     (_ENVIRONMENT, environment.show),

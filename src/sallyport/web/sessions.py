@@ -48,6 +48,7 @@ async def change_password(visit: Visit, form: FormData) -> Response:
 
 
 async def _page(visit: Visit, problem: Refused | None = None) -> Response:
+    provider = visit.services.provider
     return draw(
         visit,
         "account_sessions.html",
@@ -55,5 +56,7 @@ async def _page(visit: Visit, problem: Refused | None = None) -> Response:
         headers=None if problem is None else shown_headers(problem),
         sessions=await sessions.my_sessions(visit.services, visit.actor),
         this=visit.session_id,
+        provider=None if provider is None else provider.config,
+        linked=provider is not None and await sessions.is_linked(visit.services, visit.actor),
         problem=problem,
     )

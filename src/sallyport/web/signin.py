@@ -25,7 +25,7 @@ async def show_sign_in(visit: Visit) -> Response:
     onward = local_path(visit.request.query_params.get("next"), START)
     if visit.account is not None and not visit.request.query_params.get("again"):
         return see_other(onward)
-    return draw(visit, "login.html", next=onward, email="", problem=None)
+    return _page(visit, onward, again=bool(visit.request.query_params.get("again")))
 
 
 async def sign_in(visit: Visit, form: FormData) -> Response:
@@ -42,16 +42,30 @@ async def sign_in(visit: Visit, form: FormData) -> Response:
             agent=visit.agent,
         )
     except Refused as refused:
-        return draw(
-            visit,
-            "login.html",
-            status=refused.reason.status,
-            headers=shown_headers(refused),
-            next=onward,
-            email=email,
-            problem=refused,
-        )
-    return _begin_session(visit, cookie, onward)
+        return _page(visit, onward, email=email, problem=refused)
+    return begin_session(visit, cookie, onward)
+
+
+def _page(
+    visit: Visit,
+    onward: str,
+    *,
+    email: str = "",
+    problem: Refused | None = None,
+    again: bool = False,
+) -> Response:
+    provider = visit.services.provider
+    return draw(
+        visit,
+        "login.html",
+        status=200 if problem is None else problem.reason.status,
+        headers=None if problem is None else shown_headers(problem),
+        next=onward,
+        email=email,
+        problem=problem,
+        provider=None if provider is None else provider.config,
+        again=again,
+    )
 
 
 async def sign_out(visit: Visit, form: FormData) -> Response:
@@ -91,10 +105,11 @@ async def set_up(visit: Visit, form: FormData) -> Response:
             email=email,
             problem=refused,
         )
-    return _begin_session(visit, cookie, START)
+    return begin_session(visit, cookie, START)
 
 
-def _begin_session(visit: Visit, cookie: str, onward: str) -> Response:
+def begin_session(visit: Visit, cookie: str, onward: str) -> Response:
+    """Go on as who has just signed in."""
     response = see_other(onward)
     cookies.set_cookie(response, cookies.SESSION, cookie, secure=visit.secure)
     return response
