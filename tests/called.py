@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from browsing import House
 from connected import WRITE, Connected
 from sallyport.control.apps import show_app
@@ -44,7 +42,7 @@ def call(house: House, place: Connected, **changed: object) -> DecisionRecord:
         bytes_in=0,
         bytes_out=81,
     )
-    made = replace(made, **changed)  # type: ignore[arg-type]
+    made = made._replace(**changed)
     house.act(house.services.store.write(add_decisions, [made]))
     return made
 

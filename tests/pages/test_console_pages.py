@@ -100,17 +100,22 @@ def test_an_integration_from_nothing_to_a_secret(house: House, page: Page, beta:
     page.get_by_label("Callback URLs").fill("javascript:alert(1)")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Callback URLs")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Callback URLs")).to_have_value("javascript:alert(1)")
     page.get_by_role("button", name="Make a new secret").click()
     again = page.locator("#client-secret").text_content()
     assert again is not None
     assert again != secret
-    page.get_by_role("button", name="End the previous secret").click()
+    page.get_by_role("link", name="End the previous secret").click()
+    page.get_by_role("button", name="End it").click()
     expect(page.get_by_role("button", name="Make a new secret")).to_be_visible()
-    page.get_by_role("button", name="Unlink").click()
+    page.get_by_role("link", name="Unlink").click()
+    expect(page.locator("main")).to_contain_text("0 calls of it came in the last day")
+    page.get_by_role("button", name="Unlink it").click()
     expect(page.get_by_text("Linked to nothing")).to_be_visible()
-    page.get_by_text("Revoke this integration").click()
+    page.get_by_role("link", name="Revoke HR Sync").click()
     page.get_by_role("button", name="Revoke HR Sync").click()
+    expect(page.get_by_role("status")).to_have_text("HR Sync has ended.")
     expect(page.get_by_role("link", name="HR Sync")).to_have_count(0)
 
 

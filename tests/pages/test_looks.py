@@ -7,9 +7,11 @@ from playwright.sync_api import Browser
 
 from browsing import House
 from called import call, lines, refused_call
-from connected import Connected, connect
+from connected import READ, Connected, connect
 from looking import look_at
 from sallyport.control import variables
+from sallyport.control.integrations import LinkRequest, create_integration
+from sallyport.control.signin import actor_for
 from sallyport.model.directory import PLATFORM
 
 
@@ -55,6 +57,30 @@ def test_the_console_of_an_app_that_lives(
         "call-refused": f"{there}/calls/{refused.id}",
         "logs": f"{there}/logs?level=INFO",
         "logs-production": f"{app}/environments/production/logs",
-        "integrations": "/console/integrations",
     }
     look_at(chromium, house, gamma.developer, pages, "console")
+
+
+def test_the_console_of_an_integration(chromium: Browser, house: House, gamma: Connected) -> None:
+    member = actor_for(house.add_account(gamma.member, "Member of gamma"), None)
+    wanted = LinkRequest(
+        gamma.site_id, gamma.app_id, "development", (READ,), ("read:forge-app:jira",)
+    )
+    view, _ = house.act(
+        create_integration(
+            house.services, member, "HR Sync", ["https://hr.example/callback"], wanted
+        )
+    )
+    one = f"/console/integrations/{view.integration.client_id}"
+    place = f"site={gamma.site_id}&app_id={gamma.app_id}&environment=development"
+    pages = {
+        "integrations": "/console/integrations",
+        "integration-choose": "/console/integrations/new",
+        "integration-new": f"/console/integrations/new?{place}",
+        "integration-one": one,
+        "integration-link": f"{one}/links?{place}",
+        "integration-unlink": f"{one}/unlink?{place}",
+        "integration-revoke": f"{one}/revoke",
+        "integration-try": f"{one}/try?{place}",
+    }
+    look_at(chromium, house, gamma.member, pages, "console")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, select, update
 
 from sallyport.model.access import Grant, TokenFamily
 from sallyport.model.directory import Actor
@@ -69,6 +69,12 @@ async def grants_of_site(
     if environment_id is None:
         return await _lines(reader, _grant.site_id == site_id)
     return await _lines(reader, _grant.site_id == site_id, _grant.environment_id == environment_id)
+
+
+async def live_grants_of_client(reader: Reader, client_id: str) -> int:
+    """How many live consents an integration has."""
+    counted = select(func.count()).where(_grant.client_id == client_id, _grant.revoked_at.is_(None))
+    return int((await reader.all(counted))[0][0])
 
 
 async def consented_scopes(

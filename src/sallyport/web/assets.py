@@ -33,6 +33,7 @@ _ASSETS = {
     for name, media_type in (
         ("sallyport.css", "text/css; charset=utf-8"),
         ("sallyport.js", _SCRIPT),
+        ("try.js", _SCRIPT),
         ("htmx.js", _SCRIPT),
         ("htmx-sse.js", _SCRIPT),
         ("mark.svg", "image/svg+xml"),

@@ -1,5 +1,5 @@
 """The cookies: who is signed in, which browser asked for the sign-in form, what the next page says,
-and what a browser that went to the identity provider must come back with.
+what is being tried, and what a browser that went to the identity provider must come back with.
 
 All are HttpOnly, `SameSite=Lax` and for the whole host. Over https their names begin with
 `__Host-`, so that no other host of the same domain can set them.
@@ -14,6 +14,7 @@ SESSION = "sallyport"
 VISITOR = "sallyport-visitor"
 FLASH = "sallyport-said"
 DEPARTED = "sallyport-departed"
+TRY = "sallyport-try"
 _LONGEST = 128
 
 

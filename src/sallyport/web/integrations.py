@@ -11,15 +11,19 @@ from starlette.responses import Response
 from sallyport.control import integrations
 from sallyport.control.catalog import AppOnSite, app_on_site
 from sallyport.control.installations import Installed, list_installations
+from sallyport.control.integration_use import integration_use
 from sallyport.control.integrations import LinkRequest
 from sallyport.control.sites import my_sites
+from sallyport.vocab.clock import DAY
 from sallyport.vocab.errors import Refused
+from sallyport.web import flash
+from sallyport.web.charts import hours
 from sallyport.web.drawing import draw
 from sallyport.web.forms import lines, many, one
-from sallyport.web.visit import Visit, see_other
+from sallyport.web.visit import Visit
 
 LIST = "/console/integrations"
-_PLACE = ("site", "app_id", "environment")
+PLACE = ("site", "app_id", "environment")
 
 
 async def show_list(visit: Visit) -> Response:
@@ -29,7 +33,7 @@ async def show_list(visit: Visit) -> Response:
 
 async def show_new(visit: Visit) -> Response:
     """First choose the app, then name the integration and choose what it may ask for."""
-    place = _place_asked_for(visit)
+    place = place_asked_for(visit)
     if place is None:
         return await _choose(visit, LIST + "/new", "Create an integration")
     return await _new_page(visit, place)
@@ -43,7 +47,7 @@ async def create(visit: Visit, form: FormData) -> Response:
             visit.services,
             visit.actor,
             one(form, "name"),
-            lines(form, "callbacks"),
+            lines(form, "redirect_uris"),
             wanted,
             public=one(form, "client") == "public",
             forge_compatible=one(form, "client") == "forge",
@@ -53,40 +57,43 @@ async def create(visit: Visit, form: FormData) -> Response:
             visit,
             (wanted.site, wanted.app_id, wanted.environment),
             name=one(form, "name"),
-            callbacks=one(form, "callbacks"),
+            callbacks=one(form, "redirect_uris"),
             client=one(form, "client"),
             chosen=(*wanted.scopes, *wanted.product_scopes),
             optional=wanted.optional_scopes,
+            note=wanted.note,
             problem=refused,
         )
-    return _one_page(visit, view, secret=secret, status=201)
+    return await _one_page(visit, view, secret=secret, status=201)
 
 
 async def show_one(visit: Visit) -> Response:
-    return _one_page(visit, await _shown(visit))
+    return await _one_page(visit, await shown(visit))
 
 
 async def change(visit: Visit, form: FormData) -> Response:
-    client_id, callbacks = visit.path("client_id"), one(form, "callbacks")
+    client_id, callbacks = visit.path("client_id"), one(form, "redirect_uris")
     try:
         await integrations.change_integration(
             visit.services,
             visit.actor,
             client_id,
             name=one(form, "name"),
-            redirect_uris=lines(form, "callbacks"),
+            redirect_uris=lines(form, "redirect_uris"),
         )
     except Refused as refused:
-        page = await _shown(visit)
-        return _one_page(visit, page, problem=refused, name=one(form, "name"), callbacks=callbacks)
-    return see_other(f"{LIST}/{client_id}")
+        page = await shown(visit)
+        return await _one_page(
+            visit, page, problem=refused, name=one(form, "name"), callbacks=callbacks
+        )
+    return flash.say(visit, f"{LIST}/{client_id}", "Saved.")
 
 
 async def show_link(visit: Visit) -> Response:
     """Link to a further app, or change what a link may ask for."""
-    view = await _shown(visit)
+    view = await shown(visit)
     action = f"{LIST}/{view.integration.client_id}/links"
-    place = _place_asked_for(visit)
+    place = place_asked_for(visit)
     if place is None:
         return await _choose(visit, action, f"Link {view.integration.name} to an app")
     return await _link_page(visit, view, place)
@@ -101,46 +108,27 @@ async def link(visit: Visit, form: FormData) -> Response:
         chosen = (*wanted.scopes, *wanted.product_scopes)
         return await _link_page(
             visit,
-            await _shown(visit),
+            await shown(visit),
             place,
             chosen=chosen,
             optional=wanted.optional_scopes,
+            note=wanted.note,
             problem=refused,
         )
-    return see_other(f"{LIST}/{client_id}")
-
-
-async def unlink(visit: Visit, form: FormData) -> Response:
-    client_id = visit.path("client_id")
-    site, app_id, environment = (one(form, name) for name in _PLACE)
-    await integrations.unlink_integration(
-        visit.services, visit.actor, client_id, site, app_id, environment
-    )
-    return see_other(f"{LIST}/{client_id}")
+    return flash.say(visit, f"{LIST}/{client_id}", "The scopes are saved.")
 
 
 async def rotate(visit: Visit, form: FormData) -> Response:
     """A new secret beside the one before; shown in this answer alone."""
     secret = await integrations.rotate_secret(visit.services, visit.actor, visit.path("client_id"))
-    return _one_page(visit, await _shown(visit), secret=secret, status=201)
+    return await _one_page(visit, await shown(visit), secret=secret, status=201)
 
 
-async def end_previous(visit: Visit, form: FormData) -> Response:
-    client_id = visit.path("client_id")
-    await integrations.end_previous_secret(visit.services, visit.actor, client_id)
-    return see_other(f"{LIST}/{client_id}")
-
-
-async def revoke(visit: Visit, form: FormData) -> Response:
-    await integrations.end_integration(visit.services, visit.actor, visit.path("client_id"))
-    return see_other(LIST)
-
-
-async def _shown(visit: Visit) -> integrations.IntegrationView:
+async def shown(visit: Visit) -> integrations.IntegrationView:
     return await integrations.show_integration(visit.services, visit.actor, visit.path("client_id"))
 
 
-def _one_page(
+async def _one_page(
     visit: Visit,
     view: integrations.IntegrationView,
     *,
@@ -151,6 +139,11 @@ def _one_page(
     callbacks: str | None = None,
 ) -> Response:
     held = view.integration
+    mine = held.owner_id == visit.actor.account_id
+    used = None
+    now = visit.services.store.clock.now()
+    if mine:
+        used = await integration_use(visit.services, visit.actor, held.client_id)
     return draw(
         visit,
         "console/integration.html",
@@ -160,7 +153,10 @@ def _one_page(
         problem=problem,
         name=held.name if name is None else name,
         callbacks="\n".join(held.redirect_uris) if callbacks is None else callbacks,
-        mine=held.owner_id == visit.actor.account_id,
+        mine=mine,
+        used=used,
+        lately=used.calls_since(now - DAY) if used is not None else 0,
+        chart=hours("Calls an hour", used.hours, now, 24) if used is not None else "",
     )
 
 
@@ -173,6 +169,7 @@ async def _new_page(
     client: str = "",
     chosen: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
+    note: str = "",
     problem: Refused | None = None,
 ) -> Response:
     return draw(
@@ -182,6 +179,7 @@ async def _new_page(
         name=name,
         callbacks=callbacks,
         client=client,
+        note=note,
         problem=problem,
         **_offer(await app_on_site(visit.services, visit.actor, *place), chosen, optional),
     )
@@ -194,6 +192,7 @@ async def _link_page(
     *,
     chosen: tuple[str, ...] | None = None,
     optional: tuple[str, ...] = (),
+    note: str = "",
     problem: Refused | None = None,
 ) -> Response:
     offered = await app_on_site(visit.services, visit.actor, *place)
@@ -209,6 +208,7 @@ async def _link_page(
         "console/integration_link.html",
         status=problem.reason.status if problem is not None else 200,
         view=view,
+        note=note,
         problem=problem,
         **_offer(offered, chosen, optional),
     )
@@ -232,15 +232,15 @@ async def _choose(visit: Visit, action: str, title: str) -> Response:
     for each in seen:
         if each.site.id in mine:
             place = (each.site.id, each.app.id, each.environment.key)
-            places.setdefault(urlencode(dict(zip(_PLACE, place, strict=True))), each)
+            places.setdefault(urlencode(dict(zip(PLACE, place, strict=True))), each)
     return draw(
         visit, "console/integration_choose.html", action=action, heading=title, places=places
     )
 
 
-def _place_asked_for(visit: Visit) -> tuple[str, str, str] | None:
+def place_asked_for(visit: Visit) -> tuple[str, str, str] | None:
     query = visit.request.query_params
-    site, app_id, environment = (query.get(name) for name in _PLACE)
+    site, app_id, environment = (query.get(name) for name in PLACE)
     return (site, app_id, environment) if site and app_id and environment else None
 
 
@@ -252,4 +252,5 @@ def _link_of(form: FormData) -> LinkRequest:
         scopes=tuple(many(form, "scope")),
         product_scopes=tuple(many(form, "product_scope")),
         optional_scopes=tuple(many(form, "optional_scope")),
+        note=one(form, "note"),
     )
