@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test lint check browser proxies wrk bench-runtime bench-oauth bench-facts lock clean
+.PHONY: help setup run test soak lint check browser proxies wrk bench-runtime bench-oauth bench-facts lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,10 @@ lint: $(VENV)/.ready-dev ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: $(VENV)/.ready-dev ## random histories and races for long (HISTORIES=1000 ROUNDS=200)
+	SALLYPORT_TEST_HISTORIES=$(or $(HISTORIES),1000) SALLYPORT_TEST_ROUNDS=$(or $(ROUNDS),200) \
+	$(BIN)/python -m pytest tests/properties tests/attacks/test_races.py -q $(ARGS)
 
 browser: ## the browser that the page tests drive (Debian's chromium)
 	@scripts/ensure-chromium

@@ -216,15 +216,15 @@ async def read_truth(reader: Reader, deployed: dict[str, int]) -> Truth:
 class Gateway:
     """The steps over facts that are kept, as the platform walks them."""
 
-    def __init__(self, world: World, keys: Any) -> None:
+    def __init__(self, world: World, keys: Any, issuer: str = ISSUER) -> None:
         self.facts = Facts(world.store, bound=60)
         cache = TokenCache()
         world.store.feed.follow(cache.hear)
 
         def verify(raw: str, now: int) -> VerifiedToken:
-            return cache.verify(keys.ring, ISSUER, raw, now)
+            return cache.verify(keys.ring, issuer, raw, now)
 
-        self.policy = Policy(make_sources(Path("bundles")), verify, ISSUER, forge_compatible=False)
+        self.policy = Policy(make_sources(Path("bundles")), verify, issuer, forge_compatible=False)
         self._app_id = world.app.id
         self._hosts = {site.id: site.host for site in (world.site, world.other_site)}
 

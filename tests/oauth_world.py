@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
@@ -79,6 +79,7 @@ class Server:
     keys: Keys
     clock: ManualClock
     loop: asyncio.AbstractEventLoop
+    database: str
 
     def act(self, act: Awaitable[T]) -> T:
         """Run a coroutine on the server's loop."""
@@ -235,28 +236,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def authorization_server(folder: Path, **options: Any) -> Iterator[Server]:
-    """The server on a free port, in a thread, for as long as the block; `options` are OAuth's."""
+def authorization_server(
+    folder: Path, *, database: str = "", beside: Server | None = None, **options: Any
+) -> Iterator[Server]:
+    """The server on a free port, in a thread, for as long as the block; `options` are OAuth's.
+
+    On an empty `database`, a new file of `folder` unless one is given; or `beside` another server,
+    with a store of its own on that one's database, as a second process would have.
+    """
+    if beside is not None:
+        database = beside.database
+    database = database or f"sqlite:///{folder}/oauth.db"
     made: list[Server | BaseException] = []
     started = threading.Event()
     stop = threading.Event()
 
     async def serve() -> None:
-        clock = ManualClock()
-        store = open_store(f"sqlite:///{folder}/oauth.db", clock, Sealer(bytes(range(32))))
+        clock = ManualClock() if beside is None else beside.clock
+        store = open_store(database, clock, Sealer(bytes(range(32))))
         try:
-            await migrate(store)
-            world = await seed(store)
+            if beside is None:
+                await migrate(store)
+                world = await seed(store)
+            else:
+                world = replace(beside.world, store=store)
             keys = await open_keys(store)
             with socket.socket() as listener:
                 listener.bind(("127.0.0.1", 0))
                 listener.listen(128)
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
                 pages = PlainPages(store)
-                oauth = OAuth(store, keys, url, pages, lambda s: f"https://{s.host}", **options)
+                issuer = url if beside is None else beside.url
+                oauth = OAuth(store, keys, issuer, pages, lambda s: f"https://{s.host}", **options)
                 app = Starlette(routes=build_routes(oauth))
                 server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-                made.append(Server(url, world, keys, clock, asyncio.get_running_loop()))
+                loop = asyncio.get_running_loop()
+                made.append(Server(url, world, keys, clock, loop, database))
                 started.set()
                 serving = asyncio.create_task(server.serve([listener]))
                 await asyncio.to_thread(stop.wait)
