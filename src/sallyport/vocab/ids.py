@@ -1,7 +1,8 @@
 """Ids and secrets: how they are made, what they look like, how they are hashed.
 
 Ids are random UUIDs. Opaque secrets are `<prefix>_<43 characters>_<6 check characters>`, so that
-secret scanners can recognise them and a mistyped one is refused without a lookup.
+secret scanners can recognise them and a mistyped one is refused without a lookup;
+docs/reference/secrets.md has the format.
 """
 
 from __future__ import annotations
