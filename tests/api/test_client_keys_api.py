@@ -3,7 +3,7 @@
 How they sign in is in tests/rfc/test_rfc7523.py.
 
 Planted bugs that these tests were seen to fail on: a secret made beside the keys, or given later;
-the secrets not ended; the integration of somebody else changed; the keys of a public client taken.
+the secrets not ended; the keys of a public client taken.
 """
 
 from __future__ import annotations
