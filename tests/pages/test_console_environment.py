@@ -9,14 +9,15 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from browsing import House, form_token, sign_in
+from browsing import PASSWORD, House, form_token, sign_in
 from called import call, environment_id, lines, refused_call
 from connected import WRITE, Connected, connect, folder
 from sallyport.control import following
 from sallyport.control.deploy import deploy
-from sallyport.control.signin import sign_out
+from sallyport.control.signin import actor_for, sign_out
 from sallyport.control.variables import list_variables
 from sallyport.model.directory import PLATFORM
+from sallyport.vocab.errors import Refused
 from sallyport.web import live
 
 
@@ -152,7 +153,17 @@ def test_production_is_shown_for_one_trace_only(house: House, delta: Connected) 
 
 
 def test_nobody_else_follows(house: House, delta: Connected, there: str) -> None:
+    """Seen to fail with the part in the app left unasked in `control.following`."""
     of = call(house, delta)
+    member = actor_for(house.add_account(delta.member, "Member of delta"), None)
+    place = (house.services, member, delta.app_id, "development")
+    for asked in (
+        following.app_calls(*place, following.Wanted(trace=of.trace_id)),
+        following.app_lines(*place, following.Wanted(trace=of.trace_id)),
+        following.call_story(*place, of.id),
+    ):
+        with pytest.raises(Refused, match="no such app among yours"):
+            house.act(asked)
     pages = ("versions", "variables", "calls", f"calls/{of.id}", "calls/stream", "logs/stream")
     with house.signed_in(delta.member) as member:
         assert {each: member.get(f"{there}/{each}").status_code for each in pages} == dict.fromkeys(
@@ -213,6 +224,29 @@ def test_a_live_list_goes_on_from_where_it_was(house: House, delta: Connected, t
         with client.stream("GET", f"{there}/logs/stream", params=params, headers=again) as answer:
             rest = next(each for each in answer.iter_lines() if each.startswith("data: <tr>"))
     assert "two" in rest
+
+
+def test_who_was_signed_out_comes_back_to_the_page_of_the_form(
+    house: House, page: Page, delta: Connected, there: str
+) -> None:
+    sign_in(page, house, delta.developer)
+    page.goto(f"{house.url}{there}/variables?from=mail")
+    cookie = next(each for each in page.context.cookies() if each["name"] == "sallyport")
+    house.act(sign_out(house.services, cookie["value"], None))
+    page.get_by_label("Key").fill("LATE")
+    page.get_by_role("button", name="Set").click()
+    page.get_by_label("Email").fill(delta.developer)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{house.url}{there}/variables?from=mail")
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.test/x", "http://localhost//evil.test", "x"])
+def test_no_other_page_is_come_back_to(house: House, there: str, referer: str) -> None:
+    headers = {"Origin": house.url, "Referer": referer}
+    with house.http(headers=headers) as client:
+        answer = client.post(f"{there}/variables", data={"key": "K"})
+    assert answer.headers["location"] == "/login?next=%2F"
 
 
 def test_a_form_of_another_page_sets_nothing(house: House, delta: Connected, there: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,19 +15,17 @@ from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import new_id
 from sallyport.web.drawing import draw, draw_alone
-from sallyport.web.visit import Visit, to_sign_in
+from sallyport.web.visit import Visit, local_path, to_sign_in
 
 log = logging.getLogger("sallyport.web")
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
 def refusal_page(visit: Visit, refused: Refused) -> Response:
-    """The page for a refusal; where only sign-in lacks and nothing was sent, sign-in instead."""
+    """The page for a refusal; where only sign-in lacks, sign-in instead."""
     request = visit.request
     if refused.reason is Reason.NOT_SIGNED_IN:
-        back = request.url.path if request.method in ("GET", "HEAD") else "/"
-        query = f"?{request.url.query}" if request.url.query and back != "/" else ""
-        return to_sign_in(back + query)
+        return to_sign_in(_where_one_was(request))
     return draw(
         visit,
         "problem.html",
@@ -34,6 +33,16 @@ def refusal_page(visit: Visit, refused: Refused) -> Response:
         headers=shown_headers(refused),
         **_texts(refused, None),
     )
+
+
+def _where_one_was(request: Request) -> str:
+    """The page that was asked for; of a form, the page of this platform that held it."""
+    if request.method in ("GET", "HEAD"):
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    held = urlsplit(request.headers.get("referer", ""))
+    if held.netloc.lower() != request.headers.get("host", "").lower():
+        return "/"
+    return local_path(held.path + (f"?{held.query}" if held.query else ""), "/")
 
 
 def bare_refusal(request: Request, refused: Refused, trace_id: str | None = None) -> Response:
