@@ -225,6 +225,7 @@ def question(client_url: str) -> ConsentView:
     return ConsentView(
         integration_name="HR Sync",
         integration_owner="Dana Brook",
+        verified=False,
         app_name="Employee Directory",
         environment_key="development",
         account_name="Mara Lind",

@@ -30,6 +30,7 @@ def list_grants(as_json: bool) -> None:
             "Site": "host",
             "Scopes": "scopes",
             "Since": "created_at",
+            "Last token": "last_token_at",
             "Grant id": "grant_id",
         },
         as_json=as_json,

@@ -25,6 +25,11 @@ SECTIONS = (
             Entry("accounts", f"{_PEOPLE}:accounts", "People."),
             Entry("members", f"{_PEOPLE}:members", "Who is on a site, and its admins."),
             Entry("keys", "sallyport.cli.operator_keys:keys", "The keys that sign access tokens."),
+            Entry(
+                "integrations",
+                "sallyport.cli.operator_integrations:integrations",
+                "Integrations that you vouch for.",
+            ),
             Entry("audit", "sallyport.cli.audit:everybody", "What was done on the platform."),
             Entry("org-admins", f"{_PEOPLE}:org_admins", "Who administers an organization."),
         ),

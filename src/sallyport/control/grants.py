@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sallyport.control.places import site_of_admin
 from sallyport.control.services import Services
 from sallyport.model.access import Grant
 from sallyport.model.directory import Actor
+from sallyport.model.registry import CustomScope
 from sallyport.store import grants
 from sallyport.store.engine import Reader, Tx
+from sallyport.store.environments import scopes_of
 from sallyport.store.grants import GrantLine
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import is_uuid
 
-__all__ = ["GrantLine", "end_my_grant", "end_site_grant", "my_grants", "site_grants"]
+__all__ = [
+    "GrantLine",
+    "end_my_grant",
+    "end_site_grant",
+    "my_grants",
+    "scopes_in_words",
+    "site_grants",
+]
 
 
 async def my_grants(services: Services, actor: Actor) -> list[GrantLine]:
@@ -20,6 +31,21 @@ async def my_grants(services: Services, actor: Actor) -> list[GrantLine]:
     if actor.account_id is None:
         return []
     return await services.store.read(grants.grants_of_account, actor.account_id)
+
+
+async def scopes_in_words(
+    services: Services, lines: Sequence[GrantLine]
+) -> dict[tuple[str, str], CustomScope]:
+    """What developers say of the custom scopes of these grants, by environment id and name."""
+
+    async def ask(reader: Reader) -> dict[tuple[str, str], CustomScope]:
+        found = {}
+        for environment_id in {line.grant.environment_id for line in lines}:
+            for scope in await scopes_of(reader, environment_id):
+                found[environment_id, scope.name] = scope
+        return found
+
+    return await services.store.read(ask)
 
 
 async def site_grants(

@@ -42,12 +42,14 @@ class ConsentView:
     """One request for consent. `fields` are the hidden form fields that bring the request back.
 
     `scopes` are what is asked for anew, `already` what was allowed before and comes along. `sites`
-    has at least one entry; `chosen` is the site preselected, if any. `redirect_origin` is
-    where the browser goes next, `https://app.example`: the page's policy must name it.
+    has at least one entry; `chosen` is the site preselected, if any. `verified`: the operator
+    vouches for the integration. `redirect_origin` is where the browser goes next,
+    `https://app.example`: the page's policy must name it.
     """
 
     integration_name: str
     integration_owner: str
+    verified: bool
     app_name: str
     environment_key: str
     account_name: str

@@ -93,6 +93,7 @@ def draw_question(
     return ConsentView(
         integration_name=asking.client.name,
         integration_owner=owner.name if owner is not None else "",
+        verified=asking.client.verified_at is not None,
         app_name=asking.asked.app.name,
         environment_key=asking.asked.environment.key,
         account_name=account.name,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, insert, select, update
 
 from sallyport.model.access import Grant, TokenFamily
 from sallyport.model.directory import Actor
@@ -24,7 +24,11 @@ _family = schema.token_family.c
 
 @dataclass(frozen=True, slots=True)
 class GrantLine:
-    """A live grant with the names that a person knows it by."""
+    """A live grant with the names that a person knows it by.
+
+    `verified`: the operator vouches for the integration. `last_token_at` is when it last got a
+    token by this grant, None where it never did.
+    """
 
     grant: Grant
     integration_name: str
@@ -32,6 +36,8 @@ class GrantLine:
     host: str
     app_name: str
     environment_key: str
+    verified: bool
+    last_token_at: int | None
 
 
 async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
@@ -246,6 +252,8 @@ async def _lines(reader: Reader, *which: ColumnElement[bool]) -> list[GrantLine]
             schema.site.c.host,
             schema.account.c.email,
             schema.integration.c.name.label("integration_name"),
+            schema.integration.c.verified_at,
+            _last_token().label("last_token_at"),
         )
         .join(schema.environment, schema.environment.c.id == _grant.environment_id)
         .join(schema.app, schema.app.c.id == schema.environment.c.app_id)
@@ -263,6 +271,22 @@ async def _lines(reader: Reader, *which: ColumnElement[bool]) -> list[GrantLine]
             row.host,
             row.app_name,
             row.environment_key,
+            row.verified_at is not None,
+            row.last_token_at,
         )
         for row in rows
     ]
+
+
+def _last_token() -> ScalarSelect[Any]:
+    """When a grant last gave a token: at consent, or by the newest refresh token."""
+    refresh = schema.refresh_token.c
+    newest = func.coalesce(func.max(refresh.created_at), func.max(_family.created_at))
+    return (
+        select(newest)
+        .select_from(schema.token_family)
+        .outerjoin(schema.refresh_token, refresh.family_id == _family.id)
+        .where(_family.grant_id == _grant.id)
+        .correlate(schema.grant)
+        .scalar_subquery()
+    )

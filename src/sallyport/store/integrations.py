@@ -121,6 +121,25 @@ async def create_integration(
     return await _required(tx, client_id)
 
 
+async def set_verified(tx: Tx, actor: Actor, client_id: str, verified: bool) -> bool:
+    """Have the operator vouch for a live integration, or no more; True where that changed it.
+
+    Raises `Refused` NOT_FOUND.
+    """
+    before = await _required(tx, client_id)
+    if (before.verified_at is not None) is verified:
+        return False
+    await tx.run(
+        update(schema.integration)
+        .where(_integration.client_id == client_id)
+        .values(verified_at=tx.now if verified else None)
+    )
+    tx.changed(Kind.INTEGRATION, client_id)
+    event = Event.INTEGRATION_VERIFIED if verified else Event.INTEGRATION_UNVERIFIED
+    await audit_places(tx, event, actor, client_id, name=before.name)
+    return True
+
+
 async def change_integration(
     tx: Tx,
     actor: Actor,
@@ -133,9 +152,12 @@ async def change_integration(
 ) -> Integration:
     """Give an integration another name, other callback URLs or rules. Raises `Refused` NOT_FOUND.
 
-    None leaves a thing as it is.
+    None leaves a thing as it is. Another name or other callback URLs are not what the operator
+    vouched for.
     """
     before = await _required(tx, client_id)
+    if (name or before.name) != before.name or set(redirect_uris or ()) - {*before.redirect_uris}:
+        await set_verified(tx, actor, client_id, False)
     await tx.run(
         update(schema.integration)
         .where(_integration.client_id == client_id)

@@ -47,6 +47,8 @@ class Event(StrEnum):
     REST_APIS_DISABLED = "rest-apis:disabled"
     INTEGRATION_CREATED = "integration:created"
     INTEGRATION_CHANGED = "integration:changed"
+    INTEGRATION_VERIFIED = "integration:verified"
+    INTEGRATION_UNVERIFIED = "integration:unverified"
     INTEGRATION_SECRET_ROTATED = "integration-secret:rotated"
     INTEGRATION_REVOKED = "integration:revoked"
     APPROVAL_RULE_SET = "approval-rule:set"

@@ -6,23 +6,31 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from sallyport.control import accounts
-from sallyport.control.grants import end_my_grant, my_grants
+from sallyport.control.grants import end_my_grant, my_grants, scopes_in_words
 from sallyport.vocab.errors import Refused
+from sallyport.web import flash
 from sallyport.web.drawing import draw
 from sallyport.web.forms import one
 from sallyport.web.visit import Visit, see_other
 
 HOME = "/account"
+GRANTS = "/account/grants"
 
 
 async def show(visit: Visit) -> Response:
     return await _page(visit)
 
 
-async def end_consent(visit: Visit, form: FormData) -> Response:
+async def show_grants(visit: Visit) -> Response:
+    grants = await my_grants(visit.services, visit.actor)
+    words = await scopes_in_words(visit.services, grants)
+    return draw(visit, "account_grants.html", grants=grants, words=words)
+
+
+async def end_grant(visit: Visit, form: FormData) -> Response:
     """End a consent: the next call with one of its tokens is refused."""
     await end_my_grant(visit.services, visit.actor, visit.path("grant_id"))
-    return see_other(HOME)
+    return flash.say(visit, GRANTS, "The consent has ended. The next call with it is refused.")
 
 
 async def create_api_token(visit: Visit, form: FormData) -> Response:
@@ -50,7 +58,6 @@ async def _page(
         visit,
         "account.html",
         status=status,
-        grants=await my_grants(visit.services, visit.actor),
         tokens=await accounts.my_api_tokens(visit.services, visit.actor),
         new_token=new_token,
         problem=problem,

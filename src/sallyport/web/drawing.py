@@ -146,6 +146,7 @@ ENVIRONMENT.globals |= {
     "static": static_address,
     "account_tabs": (
         ("Account", "/account"),
+        ("Consents", "/account/grants"),
         ("Sessions", "/account/sessions"),
     ),
     "line_chart": charts.line_chart,

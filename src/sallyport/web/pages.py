@@ -57,6 +57,7 @@ OPEN_FORMS: tuple[tuple[str, Sent], ...] = (
 )
 PAGES: tuple[tuple[str, Shown], ...] = (
     ("/account", account.show),
+    ("/account/grants", account.show_grants),
     ("/account/sessions", sessions.show),
     (external.LINK, external.link),
     ("/console", console.show_apps),
@@ -87,7 +88,7 @@ PAGES: tuple[tuple[str, Shown], ...] = (
     ("/docs/apps/{app_id}/openapi.json", documentation.show_openapi),
 )
 FORMS: tuple[tuple[str, Sent], ...] = (
-    ("/account/consents/{grant_id}/end", account.end_consent),
+    ("/account/grants/{grant_id}/end", account.end_grant),
     ("/account/sessions/end-others", sessions.end_others),
     ("/account/sessions/{session_id}/end", sessions.end),
     ("/account/password", sessions.change_password),

@@ -109,6 +109,8 @@ def test_what_the_metadata_says_is_used(hostile: Hostile) -> None:
 )
 def test_metadata_that_is_none_is_refused(hostile: Hostile, answer: Any) -> None:
     hostile.answers["/elsewhere"] = hostile.metadata()
+    if isinstance(answer, dict):
+        answer = hostile.metadata(**answer)
     hostile.answers["/.well-known/openid-configuration"] = answer
     with pytest.raises(ProviderFailed):
         go(hostile.provider())

@@ -31,6 +31,7 @@ from sallyport.web.api import (
     sites,
     triggers,
     usage,
+    vouching,
 )
 from sallyport.web.api.body_limit import BodyLimit
 from sallyport.web.api.edges import Edges
@@ -42,6 +43,7 @@ ROUTERS = (
     sites.router,
     operator.router,
     keys.router,
+    vouching.router,
     apps.router,
     environments.router,
     deployments.router,

@@ -47,6 +47,7 @@ def _line(line: GrantLine) -> dict[str, Any]:
         "grant_id": grant.id,
         "client_id": grant.client_id,
         "integration_name": line.integration_name,
+        "verified": line.verified,
         "account_id": grant.account_id,
         "account_email": line.account_email,
         "site_id": grant.site_id,
@@ -56,4 +57,5 @@ def _line(line: GrantLine) -> dict[str, Any]:
         "environment": line.environment_key,
         "scopes": sorted(grant.scopes),
         "created_at": iso(grant.created_at),
+        "last_token_at": None if line.last_token_at is None else iso(line.last_token_at),
     }

@@ -194,6 +194,7 @@ def describe(view: IntegrationView) -> dict[str, Any]:
         "forge_compatible": integration.forge_compatible,
         "require_par": integration.require_par,
         "require_dpop": integration.require_dpop,
+        "verified": integration.verified_at is not None,
         "created_at": iso(integration.created_at),
         "live_secrets": view.live_secrets,
         "keys": key_items(view.keys),
