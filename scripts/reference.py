@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from sallyport.observe.metrics import registry
-from sallyport.settings import Settings, variable
+from sallyport.settings import Settings, flag, variable
 from sallyport.vocab.errors import Reason
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -51,7 +51,8 @@ METRICS = """\
 
 `GET /metrics` on the operator's listener (`SALLYPORT_ADMIN_HOST`, `SALLYPORT_ADMIN_PORT`), in the
 Prometheus text format. `/livez` answers while the process runs, `/readyz` while its database
-answers.
+answers and, where there are several gateway processes, while each of them serves. Then counts are
+those of all processes together, and gauges have the label `process` besides.
 
 """
 
@@ -67,7 +68,7 @@ def settings() -> str:
     rows = (
         (
             f"`{variable(each.name)}`",
-            f"`--{each.name.replace('_', '-')}`",
+            f"`{flag(each)}`",
             f"`{each.default}`" if each.default != "" else "",
             each.metadata["help"],
         )

@@ -72,6 +72,16 @@ class DeployedApp:
 
         On the demo's site, or on another.
         """
+        return self.exchange(
+            grant_type="authorization_code",
+            code=self.code(role, scope, site_id),
+            redirect_uri=REDIRECT_URI,
+        )
+
+    def code(
+        self, role: str = "member", scope: str | None = None, site_id: str | None = None
+    ) -> str:
+        """A code, as `consent` trades it for tokens."""
         url = httpx.URL(self.authorization_url)
         if scope is not None:
             url = url.copy_set_param("scope", scope)
@@ -82,9 +92,7 @@ class DeployedApp:
                 await browser.sign_in(account["email"], account["password"])
                 return await browser.consent(str(url), site_id or self.demo.facts["cloud_id"])
 
-        return self.exchange(
-            grant_type="authorization_code", code=asyncio.run(walk()), redirect_uri=REDIRECT_URI
-        )
+        return asyncio.run(walk())
 
     def exchange(self, **grant: str) -> dict[str, Any]:
         answer = httpx.post(

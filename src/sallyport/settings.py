@@ -22,8 +22,9 @@ class BadSetting(ValueError):
     """A setting has a value that cannot be used; the text says which and what it takes."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _setting(default: Any, text: str, *, flag: str | None = None) -> Any:
+    """`flag`: what `sallyport up` calls it, where that is not the field's name."""
+    return field(default=default, metadata={"help": text, "flag": flag})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Settings:
     port: int = _setting(8440, "The port to listen on.")
     admin_host: str = _setting("127.0.0.1", "The address of /livez, /readyz and /metrics.")
     admin_port: int = _setting(8441, "The port of /livez, /readyz and /metrics; 0 picks one.")
+    gateways: int = _setting(
+        1,
+        "How many processes take connections on the public port, with the same workers of apps "
+        "behind them. 1: all is one process.",
+        flag="workers",
+    )
     fast_path: int = _setting(
         1,
         "1: calls are answered in the server's protocol class; 0: all requests go through the "
@@ -88,7 +95,7 @@ class Settings:
         4,
         "The most worker processes, and so the most calls at once, that one installation may have.",
     )
-    workers: int = _setting(64, "The most worker processes of all installations together.")
+    app_workers: int = _setting(64, "The most worker processes of all installations together.")
     queue_per_installation: int = _setting(
         100, "The most calls of one installation that wait for a worker."
     )
@@ -235,7 +242,7 @@ class Settings:
 
 LIMITS = (
     "connections",
-    "workers",
+    "app_workers",
     "workers_per_installation",
     "queue_per_installation",
     "queue_ms",
@@ -268,6 +275,12 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(part) for part in parts if part)
 
 
+def flag(setting: Any) -> str:
+    """The flag of a setting, a field of `Settings`: `public_url` -> `--public-url`."""
+    name: str = setting.metadata["flag"] or setting.name
+    return "--" + name.replace("_", "-")
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting: `public_url` -> `SALLYPORT_PUBLIC_URL`."""
     return PREFIX + name.upper()
@@ -275,6 +288,11 @@ def variable(name: str) -> str:
 
 def read_settings(environ: Mapping[str, str], **flags: Any) -> Settings:
     """Settings from the environment; flags that are not None win. Raises `BadSetting`."""
+    if variable("workers") in environ:
+        raise BadSetting(
+            f"{variable('workers')} is now {variable('app_workers')}, for processes of apps; "
+            f"{variable('gateways')} is for processes that take connections."
+        )
     values: dict[str, Any] = {}
     for each in fields(Settings):
         given = flags.get(each.name)
@@ -347,7 +365,8 @@ def _check(settings: Settings) -> None:
         ("admin_port", 0),
         ("workers_per_installation", 1),
         ("warm_node_workers", 0),
-        ("workers", 1),
+        ("gateways", 1),
+        ("app_workers", 1),
         ("queue_per_installation", 0),
         ("queue_ms", 1),
         ("app_data_mb", 1),

@@ -58,6 +58,17 @@ async def kept_up(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@asynccontextmanager
+async def keys_kept_up(keys: Keys, store: Store) -> AsyncIterator[None]:
+    """Drop keys from the ring as they retire, for as long as the block; no more is done."""
+    task = _repeat("reload keys", lambda: keys.reload(store), EVERY_S)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def _repeat(
     name: str, work: Callable[[], Awaitable[None]], every_s: float, *, at_once: bool = False
 ) -> asyncio.Task[None]:

@@ -144,7 +144,7 @@ def test_an_operator_sees_processes_and_limits(app: DeployedApp) -> None:
     assert process["facts"] > 0
     assert process["started_at"] < process["at"]
     limits = {each["variable"]: each["value"] for each in found["limits"]}
-    assert limits["SALLYPORT_WORKERS"] == process["most_workers"]
+    assert limits["SALLYPORT_APP_WORKERS"] == process["most_workers"]
     assert limits["SALLYPORT_APP_CALLS_PER_MINUTE"] > 0
     assert found["counts"]["sites"] >= 1
     app.turn(on=False)

@@ -63,7 +63,7 @@ async def open_app_code(
         driver,
         Limits(
             workers_per_installation=settings.workers_per_installation,
-            workers=settings.workers,
+            workers=settings.app_workers,
             queue_per_installation=settings.queue_per_installation,
             queue_ms=settings.queue_ms,
             warm_node_workers=settings.warm_node_workers,

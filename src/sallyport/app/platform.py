@@ -1,4 +1,4 @@
-"""A platform that is open: everything in one process."""
+"""A platform that is open: all of it in this process, or the way in in processes beside it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from sallyport.app.code import AppCode, open_app_code
-from sallyport.app.operator import OwnState, build_admin
+from sallyport.app.gateways import Gateways
+from sallyport.app.operator import OwnState, Told, build_admin
 from sallyport.app.provider import make_provider
-from sallyport.app.public import open_way_in
-from sallyport.control.attempts import Attempts
+from sallyport.app.public import WayIn, limit_settings, open_way_in
+from sallyport.app.shared import Shared, alone
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
 from sallyport.folder import FolderLock, instance_of
-from sallyport.gateway.protocol import Door
+from sallyport.gateway.facts import Facts
 from sallyport.gateway.schedule import Scheduler
+from sallyport.gateway.sources import Sources, make_sources
 from sallyport.model.decision import LogLine
-from sallyport.model.platform import LimitSetting
 from sallyport.runtime.resolve import Resolver
 from sallyport.runtime.sandbox.choice import Trust
-from sallyport.settings import Settings, limits_of
+from sallyport.settings import Settings
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store, open_store
 from sallyport.store.idempotency import interrupt_runs_of
@@ -38,14 +39,13 @@ from sallyport.vocab.clock import SystemClock
 class Platform:
     """A platform that is open.
 
-    `door` makes the protocol of connections, which answers calls in front of `asgi`. `setup_link`
-    is None once there is an operator. `trust` says what app code runs in.
+    `public` takes connections of the public port: this process, or those beside it. `setup_link` is
+    None once there is an operator. `trust` says what app code runs in.
     """
 
     settings: Settings
     services: Services
-    asgi: ASGIApp
-    door: Door
+    public: WayIn | Gateways
     admin: ASGIApp
     setup_link: str | None
     trust: Trust
@@ -62,7 +62,10 @@ async def open_platform(settings: Settings, *, or_plain: bool = False) -> AsyncI
     settings.folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(settings.folder):
         store = open_store(
-            settings.database, SystemClock(), Sealer(master_key(settings.folder / "master.key"))
+            settings.database,
+            SystemClock(),
+            Sealer(master_key(settings.folder / "master.key")),
+            is_shared=settings.gateways > 1,
         )
         try:
             await migrate(store)
@@ -94,27 +97,30 @@ async def _running(
 ) -> AsyncIterator[Platform]:
     pool = code.pool
     own = OwnState(store, pool, logs)
+    owner, shared = instance_of(settings.folder), alone(settings, store)
     services = Services(
         store,
         settings.address,
         settings.bundles,
         pool.stop_installation,
-        attempts=Attempts(settings.sign_in_attempts),
+        attempts=shared.attempts,
         provider=make_provider(settings),
         resolver=Resolver(settings.package_index),
         node=code.node,
         reload_keys=lambda: keys.reload(store),
         processes=own.processes,
-        limits=tuple(LimitSetting(*each) for each in limits_of(settings)),
+        limits=limit_settings(settings),
     )
-    owner = instance_of(settings.folder)
     await store.write(interrupt_runs_of, owner)
-    async with open_way_in(settings, services, keys, pool, owner) as way_in:
-        own.way_in = way_in
+    if settings.gateways == 1:
+        opening = _alone(settings, services, keys, own, owner, shared)
+    else:
+        opening = _several(Gateways(settings, store, keys, pool, owner, own.processes), settings)
+    async with opening as front:
         scheduler = Scheduler(
             store,
-            way_in.facts,
-            way_in.policy.sources,
+            front.facts,
+            front.sources,
             pool.invoke,
             at_once=settings.scheduled_runs_at_once,
         )
@@ -124,9 +130,8 @@ async def _running(
                 yield Platform(
                     settings=settings,
                     services=services,
-                    asgi=way_in.asgi,
-                    door=way_in.door,
-                    admin=build_admin(store, way_in, logs, pool),
+                    public=front.public,
+                    admin=build_admin(store, own, front.told),
                     setup_link=await ensure_setup_link(services),
                     trust=code.trust,
                 )
@@ -135,3 +140,29 @@ async def _running(
             # What runs ends with the pool; what it leads to is recorded before the way in closes.
             await pool.close()
             await scheduler.settle()
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """What takes connections, and what this process knows beside that."""
+
+    public: WayIn | Gateways
+    facts: Facts
+    sources: Sources
+    told: Told
+
+
+@asynccontextmanager
+async def _alone(
+    settings: Settings, services: Services, keys: Keys, own: OwnState, owner: str, shared: Shared
+) -> AsyncIterator[_Front]:
+    async with open_way_in(settings, services, keys, own.pool, owner, shared) as way_in:
+        own.way_in = way_in
+        yield _Front(way_in, way_in.facts, way_in.policy.sources, Told())
+
+
+@asynccontextmanager
+async def _several(gateways: Gateways, settings: Settings) -> AsyncIterator[_Front]:
+    async with gateways.following():
+        told = Told(gateways.problems, gateways.exposition)
+        yield _Front(gateways, Facts(gateways.store), make_sources(settings.bundles), told)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sallyport.app.shared import Shared
 from sallyport.control.services import Services
 from sallyport.gateway.endpoint import Gateway
-from sallyport.gateway.facts import Facts
+from sallyport.gateway.facts import Facts, feed_is_behind
 from sallyport.gateway.idempotency import Idempotency
-from sallyport.gateway.limits import CallLimits
-from sallyport.gateway.proofs import ProofMemory
 from sallyport.gateway.protocol import Door, Patience
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.sources import make_sources
@@ -25,20 +25,19 @@ from sallyport.gateway.steps import Policy, TokenVerifier
 from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
+from sallyport.model.platform import LimitSetting
 from sallyport.oauth import OAuth, build_routes
-from sallyport.oauth.limits import RequestLimits
 from sallyport.observe import metrics
 from sallyport.observe.traces import Traces, open_traces
 from sallyport.runtime.call import Invocation, Outcome, Target
-from sallyport.settings import Settings
+from sallyport.settings import Settings, limits_of
 from sallyport.store.engine import Store
 from sallyport.tokens.access import TokenCache
 from sallyport.tokens.keys import Keys
 from sallyport.tokens.nonce import PURPOSE, Nonces
-from sallyport.vocab.buckets import a_minute
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
-from sallyport.web.errors import exception_handlers
+from sallyport.web.errors import bare_refusal, exception_handlers
 from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
@@ -53,13 +52,18 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """`door` makes the protocol of connections, which answers calls in front of `asgi`."""
+    """`door` makes the protocol of connections, which answers calls in front of `asgi`.
+
+    `ending` is to be set when no more is taken.
+    """
 
     asgi: ASGIApp
     door: Door
+    ending: asyncio.Event
     facts: Facts
     policy: Policy
     recorder: Recorder
+    store: Store
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -74,7 +78,12 @@ class WayIn:
 
 @asynccontextmanager
 async def open_way_in(
-    settings: Settings, services: Services, keys: Keys, runs: Runs, owner: str
+    settings: Settings,
+    services: Services,
+    keys: Keys,
+    runs: Runs,
+    owner: str,
+    shared: Shared,
 ) -> AsyncIterator[WayIn]:
     """The way in for as long as the block; then every record is written.
 
@@ -83,7 +92,7 @@ async def open_way_in(
     store = services.store
     facts = Facts(store)
     traces = open_traces(settings.otlp_endpoint, settings.trace_percent)
-    policy = _policy(settings, services, keys, traces)
+    policy = _policy(settings, services, keys, shared, traces)
     recorder = Recorder(store, policy.traces)
     idempotency = Idempotency(
         store,
@@ -99,7 +108,7 @@ async def open_way_in(
         policy,
         runs.invoke,
         recorder,
-        calls_per_minute=settings.web_trigger_calls_per_minute,
+        shared.count,
     )
     oauth = OAuth(
         store,
@@ -108,10 +117,7 @@ async def open_way_in(
         ConsentPages(services),
         services.site_url,
         nonces=policy.nonces,
-        limits=RequestLimits(
-            address=a_minute("oauth_address", settings.oauth_address_requests_per_minute),
-            client=a_minute("oauth_client", settings.oauth_client_requests_per_minute),
-        ),
+        limits=shared.requests,
     )
     site = Starlette(
         routes=[
@@ -124,7 +130,9 @@ async def open_way_in(
     )
 
     async def public(scope: Scope, receive: Receive, send: Send) -> None:
-        if gateway.handles(scope):
+        if store.feed.is_behind and scope["type"] == "http":
+            await bare_refusal(Request(scope, receive), feed_is_behind())(scope, receive, send)
+        elif gateway.handles(scope):
             await gateway(scope, receive, send)
         elif web_triggers.handles(scope):
             await web_triggers(scope, receive, send)
@@ -142,26 +150,29 @@ async def open_way_in(
     )
     recorder.start()
     try:
-        yield WayIn(asgi, door, facts, policy, recorder)
+        yield WayIn(asgi, door, services.ending, facts, policy, recorder, store)
     finally:
         await recorder.close()
         await asyncio.to_thread(traces.close)
 
 
-def _policy(settings: Settings, services: Services, keys: Keys, traces: Traces) -> Policy:
+def limit_settings(settings: Settings) -> tuple[LimitSetting, ...]:
+    """The limits that operators are shown."""
+    return tuple(LimitSetting(*each) for each in limits_of(settings))
+
+
+def _policy(
+    settings: Settings, services: Services, keys: Keys, shared: Shared, traces: Traces
+) -> Policy:
     store = services.store
     return Policy(
         sources=make_sources(settings.bundles),
         verify=_verifier(store, keys, settings.address),
         public_url=settings.address,
         forge_compatible=settings.compat == "forge",
-        limits=CallLimits(
-            integration=a_minute("integration", settings.integration_calls_per_minute),
-            account=a_minute("account", settings.account_calls_per_minute),
-            app=a_minute("app", settings.app_calls_per_minute),
-            refused=a_minute("refused", settings.refused_calls_per_minute),
-        ),
-        proofs=ProofMemory(store.clock.now()),
+        limits=shared.limits,
+        proofs=shared.proofs,
+        share_proof=shared.share_proof,
         nonces=Nonces(store.sealer.derive(PURPOSE)) if settings.dpop_nonces else None,
         site_url=services.site_url,
         traces=traces,

@@ -44,9 +44,15 @@ _NO_NEAR_LIMITS = {
     show_default=True,
     help="Folder of the platform; a second start goes on with it.",
 )
+@click.option(
+    "--workers",
+    "gateways",
+    type=click.IntRange(1),
+    help="How many processes take connections.  [SALLYPORT_GATEWAYS]",
+)
 @click.option("--once", is_flag=True, help="Make one call, print the answer and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready.")
-def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
+def demo(port: int, data: Path, gateways: int | None, once: bool, as_json: bool) -> None:
     """Start the platform with the example app, its people, an integration and a token.
 
     App code runs in sandboxes where this host has them, else as ordinary processes, and with
@@ -58,10 +64,10 @@ def demo(port: int, data: Path, once: bool, as_json: bool) -> None:
 
     configure_logging(os.environ.get("SALLYPORT_LOG_LEVEL", "warning"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_demo(port, data, once=once, as_json=as_json))
+        runner.run(_demo(port, data, gateways, once=once, as_json=as_json))
 
 
-async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
+async def _demo(port: int, data: Path, gateways: int | None, *, once: bool, as_json: bool) -> None:
     from sallyport.app import open_platform
     from sallyport.cli.demo_state import Demo
     from sallyport.cli.provision import provision, report
@@ -81,6 +87,7 @@ async def _demo(port: int, data: Path, *, once: bool, as_json: bool) -> None:
                 database_url="",
                 public_url=url,
                 port=port_of(public),
+                gateways=gateways,
             )
             steps.begin("Start the platform")
             async with open_platform(settings, or_plain=True) as platform:

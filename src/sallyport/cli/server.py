@@ -7,20 +7,25 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sallyport.app import Platform
+from sallyport.app import GatewayEnded, Platform, WayIn
 from sallyport.cli.failures import Failed
+from sallyport.settings import Settings
 
 GRACE_S = 10
+GATEWAY = (sys.executable, "-m", "sallyport.cli.gateway")
+
+ServerT = TypeVar("ServerT", bound="Server")
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that leaves signals to whoever runs several of them."""
 
     @contextlib.contextmanager
@@ -64,38 +69,75 @@ async def serving(
     Later signals change nothing: what is open must be closed in order, however often they come.
     """
     settings = platform.settings
-    servers = [
-        _server(
-            platform.asgi,
-            platform.door.protocol,
-            ssl_certfile=settings.tls_certificate or None,
-            ssl_keyfile=settings.tls_key or None,
-        ),
-        _server(platform.admin, "httptools"),
-    ]
-    tasks = [
-        asyncio.create_task(server.serve(sockets=[bound]))
-        for server, bound in zip(servers, (public, admin), strict=True)
-    ]
+    stop = stop_event()
+    async with _listening(_server(platform.admin, "httptools", Server), admin):
+        if isinstance(platform.public, WayIn):
+            async with listening(platform.public, settings, public, Server):
+                yield stop
+            return
+        _check_tls(settings)
+        try:
+            async with platform.public.running(GATEWAY, public):
+                yield stop
+        except GatewayEnded as error:
+            raise Failed(
+                f"The platform could not start all of its processes: {error}.",
+                fix="Look at what it wrote above, or start with --workers 1.",
+            ) from None
+
+
+@asynccontextmanager
+async def listening(
+    way_in: WayIn, settings: Settings, public: socket.socket, kind: type[ServerT]
+) -> AsyncIterator[ServerT]:
+    """Take connections inside the block, with a server of this kind."""
+    server = _server(way_in.asgi, way_in.door.protocol, kind, **_tls(settings))
+    async with _listening(server, public):
+        try:
+            yield server
+        finally:
+            way_in.ending.set()
+
+
+def stop_event() -> asyncio.Event:
+    """An event that is set when a signal asks for the end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def _listening(server: Server, bound: socket.socket) -> AsyncIterator[None]:
+    task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
-        while not all(server.started for server in servers):
-            for task in tasks:
-                if task.done():
-                    task.result()
+        while not server.started:
+            if task.done():
+                task.result()
             await asyncio.sleep(0.005)
-        yield stop
+        yield
     finally:
-        platform.services.ending.set()
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*tasks)
+        server.should_exit = True
+        await task
 
 
-def _server(app: ASGIApp, protocol: Any, **tls: Any) -> _Server:
+def _tls(settings: Settings) -> dict[str, Any]:
+    return {
+        "ssl_certfile": settings.tls_certificate or None,
+        "ssl_keyfile": settings.tls_key or None,
+    }
+
+
+def _check_tls(settings: Settings) -> None:
+    """Raises `Failed` here rather than in each process that cannot use the certificate."""
+
+    async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None: ...
+
+    _server(nothing, "httptools", Server, **_tls(settings))
+
+
+def _server(app: ASGIApp, protocol: Any, kind: type[ServerT], **tls: Any) -> ServerT:
     config = uvicorn.Config(
         app,
         **tls,
@@ -115,4 +157,4 @@ def _server(app: ASGIApp, protocol: Any, **tls: Any) -> _Server:
             f"The TLS certificate and its key cannot be used: {error.strerror or error}.",
             fix="Name PEM files that this user can read with --tls-certificate and --tls-key.",
         ) from None
-    return _Server(config)
+    return kind(config)

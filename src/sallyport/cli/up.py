@@ -13,7 +13,7 @@ from sallyport.cli.failures import Failed
 from sallyport.cli.lazy import Verb
 from sallyport.cli.terminal import note, say
 from sallyport.cli.trust import tell_of_trust
-from sallyport.settings import BadSetting, Settings, read_settings, variable
+from sallyport.settings import BadSetting, Settings, flag, read_settings, variable
 
 
 def _flags(command: click.Command) -> click.Command:
@@ -21,7 +21,7 @@ def _flags(command: click.Command) -> click.Command:
         kind: Any = int if isinstance(each.default, int) else str
         command.params.append(
             click.Option(
-                [f"--{each.name.replace('_', '-')}", each.name],
+                [flag(each), each.name],
                 type=kind,
                 help=f"{each.metadata['help']}  [{variable(each.name)}]",
             )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
-from sallyport.vocab.buckets import Buckets, Quota, neighbourhood, seconds
+from sallyport.vocab.buckets import Buckets, Key, Quota, neighbourhood, seconds
 from sallyport.vocab.clock import MINUTE, SECOND
 from sallyport.vocab.errors import Reason, Refused
 
@@ -25,10 +25,13 @@ class Attempts:
     """
 
     def __init__(
-        self, tries: int = PER_PERSON, clock: Callable[[], float] = time.monotonic
+        self,
+        tries: int = PER_PERSON,
+        clock: Callable[[], float] = time.monotonic,
+        buckets: Buckets | None = None,
     ) -> None:
         self._clock = clock
-        self._buckets = Buckets(REMEMBERED)
+        self._buckets = buckets if buckets is not None else Buckets(REMEMBERED)
         self._person = Quota("person", tries, WINDOW)
         self._email = Quota("email", tries * _EMAIL, WINDOW)
         self._address = Quota("address", tries * _ADDRESS, WINDOW)
@@ -47,10 +50,10 @@ class Attempts:
 
     def give_back_by_address(self, address: str | None) -> None:
         """The attempt of an address succeeded: it does not count."""
-        key = ("address", neighbourhood(address or ""))
+        key: Key = ("address", neighbourhood(address or ""))
         self._buckets.give_back([(key, self._address)], self._now())
 
-    def _spend(self, asked: list[tuple[Hashable, Quota]]) -> None:
+    def _spend(self, asked: list[tuple[Key, Quota]]) -> None:
         standing = self._buckets.charge(asked, self._now())
         if standing.wait:
             wait = seconds(standing.wait)
@@ -61,7 +64,7 @@ class Attempts:
                 headers={"Retry-After": str(wait)},
             )
 
-    def _all_of(self, email: str, address: str | None) -> list[tuple[Hashable, Quota]]:
+    def _all_of(self, email: str, address: str | None) -> list[tuple[Key, Quota]]:
         place = neighbourhood(address or "")
         return [
             (("person", email, place), self._person),

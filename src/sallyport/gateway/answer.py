@@ -24,6 +24,7 @@ _FAILURES = {
     "timeout": Reason.INVOCATION_TIMEOUT,
     "busy": Reason.RUNTIME_BUSY,
     "no_sandbox": Reason.SANDBOX_MISSING,
+    "stale": Reason.FACTS_STALE,
 }
 
 _FAILURE_TEXTS = {
@@ -35,12 +36,15 @@ _FAILURE_TEXTS = {
     Reason.INVOCATION_TIMEOUT: "The app's function did not answer within its time limit.",
     Reason.RUNTIME_BUSY: "All workers of this installation are busy.",
     Reason.SANDBOX_MISSING: "The platform's host has no sandbox to run the app's function in.",
+    Reason.FACTS_STALE: "The gateway could not confirm that what it knows is up to date.",
 }
 
 _FIXES = {
     Reason.RUNTIME_BUSY: "Try again later.",
     Reason.SANDBOX_MISSING: "Tell the operator: `sallyport doctor` says what is missing.",
+    Reason.FACTS_STALE: "Try again in a moment.",
 }
+_PASSING = (Reason.RUNTIME_BUSY, Reason.FACTS_STALE)
 
 _SCOPE_REASONS = (Reason.SCOPE_MISSING, Reason.PRODUCT_SCOPE_MISSING)
 
@@ -133,7 +137,7 @@ def of_preflight(call: Call, preflight: Preflight) -> Reply:
 def failure_refused(call: Call, failure: Failure) -> Refused:
     """A failed invocation as a refusal. What went wrong inside is for the log alone."""
     reason = _FAILURES[failure.kind]
-    headers = {"Retry-After": "1"} if reason is Reason.RUNTIME_BUSY else {}
+    headers = {"Retry-After": "1"} if reason in _PASSING else {}
     return Refused(
         reason,
         f"{_FAILURE_TEXTS[reason]} Trace id {call.trace_id}.",

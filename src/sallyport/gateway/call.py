@@ -12,6 +12,7 @@ from sallyport.manifest.table import Found
 from sallyport.model.access import Grant, IntegrationLink, VerifiedToken
 from sallyport.model.decision import Gate
 from sallyport.model.directory import Site
+from sallyport.tokens.proof import Proof
 from sallyport.vocab.buckets import Standing
 from sallyport.vocab.trace import TraceParent
 
@@ -39,7 +40,8 @@ class Call:
     `peer` is the network address that the request came from. `standing` is None before the caller
     was counted. `spared`: answered without running the function; `replayed`: by an earlier answer.
     `as_dpop`: the token came with the scheme DPoP; `proven`: so did a proof that its key is held;
-    `nonce`: what the caller's next proof is to hold.
+    `nonce`: what the caller's next proof is to hold; `unshared` the proof that came, where other
+    processes must be told of it before the call runs. `facts_version`: what it was decided from.
     `parent` is the span that the caller says it calls from; our own span is `traceparent`, and
     `sampled` whether we record it.
     """
@@ -67,6 +69,8 @@ class Call:
     as_dpop: bool = False
     proven: bool = False
     nonce: str | None = None
+    unshared: Proof | None = None
+    facts_version: int = -1
     grant: Grant | None = None
     link: IntegrationLink | None = None
     behind: Behind | None = None

@@ -77,7 +77,12 @@ class Gateway:
 
     def decide(self, call: Call) -> None:
         """Walk the steps over the facts at hand. Raises `Lacking`, `Refused` and `Preflight`."""
+        call.facts_version = self._facts.version
         walk(call, self._facts, self._policy)
+
+    def is_decided(self, call: Call) -> bool:
+        """Whether the decision still stands: nothing has changed since, whatever took the time."""
+        return self._facts.hold_since(call.facts_version)
 
     def run_of(self, call: Call, body: bytes) -> tuple[Target, Invocation]:
         """Where and what a decided call runs."""
@@ -110,7 +115,9 @@ class Gateway:
             if not decided:
                 await self._decide(call)
             call.gate = "limits"
-            outcome = await self._run(call, await read())
+            body = await read()
+            await self._decide_again(call)
+            outcome = await self._run(call, body)
             return self.answered(call, outcome, started)
         except ClientGone:
             raise
@@ -141,13 +148,34 @@ class Gateway:
                 return
         raise refuse.facts_moved()
 
+    async def _decide_again(self, call: Call) -> None:
+        """Decide a call anew where something has changed since. Raises `Refused`."""
+        if not self.is_decided(call):
+            gate = call.gate
+            await self._decide(call)
+            call.gate = gate
+
+    def needs_task(self, call: Call) -> bool:
+        """Whether a decided call needs more than what is at hand: a key's record, a proof's use."""
+        return call.idempotency_key is not None or call.unshared is not None
+
     async def _run(self, call: Call, body: bytes) -> Outcome:
+        if call.unshared is not None and self._policy.share_proof is not None:
+            await self._policy.share_proof(call.unshared)
+            call.unshared = None
+            await self._decide_again(call)
         target, invocation = self.run_of(call, body)
         if call.idempotency_key is None:
             return await self._invoke(target, invocation)
-        return await self._idempotency.once(
-            call, body, invocation.timeout_ms, lambda: self._invoke(target, invocation)
-        )
+
+        async def run() -> Outcome:
+            await self._decide_again(call)
+            return await self._invoke(target, invocation)
+
+        outcome = await self._idempotency.once(call, body, invocation.timeout_ms, run)
+        if call.replayed:
+            await self._decide_again(call)
+        return outcome
 
     async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
         policy = self._policy

@@ -128,8 +128,7 @@ class Exchange:
         except Exception as error:
             self._end(error)
             return
-        if call.idempotency_key is not None:
-            # What stands under a key is read from the database.
+        if self._gateway.needs_task(call):
             self._take_time(decided=True)
             return
         self._decided = True
@@ -181,6 +180,10 @@ class Exchange:
             self._end(refuse.payload_too_large(LARGEST_PAYLOAD))
         elif not self._complete:
             self._ask_for_body()
+        elif not self._gateway.is_decided(self.call):
+            # Something changed while the body was on its way.
+            self._decided = False
+            self._take_time(decided=True)
         else:
             self._running = True
             parts, self._parts = self._parts, []

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from sallyport.observe.metrics import REVOCATION_LAG
+from sallyport.observe.metrics import LIMITS_REACHED, REVOCATION_LAG
 from sallyport.store.changes import Change, Kind
 from sallyport.store.engine import Store
+from sallyport.vocab.errors import Reason, Refused
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -54,6 +55,7 @@ class Facts:
 
     def __init__(self, store: Store, bound: int = DEFAULT_BOUND) -> None:
         self._store = store
+        self._feed = store.feed
         self._bound = bound
         self._values: OrderedDict[_FactKey, Loaded[Any]] = OrderedDict()
         self._by_tag: dict[Change, set[_FactKey]] = {}
@@ -61,13 +63,16 @@ class Facts:
         self._heard: list[Change] = []
         self.loads = 0
         self._joined: dict[Hashable, Any] = {}
+        self._changes = 0
         store.feed.follow(self._forget)
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, source: Source[K, T], key: K) -> T:
-        """The fact at hand. Raises `Lacking`."""
+        """The fact at hand. Raises `Lacking`, and `Refused` while none may be relied on."""
+        if self._feed.is_behind:
+            raise feed_is_behind()
         held = self._values.get((source, key))
         if held is None:
             raise Lacking(source, key)
@@ -82,6 +87,15 @@ class Facts:
         if len(self._joined) >= self._bound:
             self._joined.clear()
         self._joined[key] = joined
+
+    @property
+    def version(self) -> int:
+        """Another number after each change, whichever fact it was about."""
+        return self._changes
+
+    def hold_since(self, version: int) -> bool:
+        """Whether what was decided from the facts of that version may still be relied on."""
+        return version == self._changes and not self._feed.is_behind
 
     async def load(self, lacking: Lacking) -> None:
         """Read the fact from the store and keep it."""
@@ -120,6 +134,7 @@ class Facts:
 
     def _forget(self, change: Change) -> None:
         self._joined.clear()
+        self._changes += 1
         if self._loading:
             self._heard.append(change)
         dropped = False
@@ -134,6 +149,17 @@ class Facts:
 
 def _touches(change: Change, tags: tuple[Change, ...]) -> bool:
     return change in tags or Change(change.kind, ANY) in tags
+
+
+def feed_is_behind() -> Refused:
+    """What is held may be out of date, so nothing is decided from it."""
+    LIMITS_REACHED.labels("facts_lease").inc()
+    return Refused(
+        Reason.FACTS_STALE,
+        "This gateway cannot confirm that what it knows is up to date.",
+        fix="Try again in a moment.",
+        headers={"Retry-After": "1"},
+    )
 
 
 def tag(kind: Kind, key: str) -> Change:

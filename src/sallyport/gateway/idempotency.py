@@ -20,6 +20,7 @@ from sallyport.runtime.call import Answer, Failure, FailureKind, Outcome
 from sallyport.store import idempotency as keys
 from sallyport.store.engine import Store
 from sallyport.vocab.clock import DAY, MINUTE
+from sallyport.vocab.errors import Refused
 
 METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LONGEST_KEY: Final = 255
@@ -32,7 +33,7 @@ _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)
 _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+./:=^_`|~-]+", re.ASCII)
 
 # Nothing of the handler ran, so the next try is the first.
-_NEVER_BEGAN: Final = frozenset({"busy", "no_sandbox", "import_error"})
+_NEVER_BEGAN: Final = frozenset({"busy", "no_sandbox", "import_error", "stale"})
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +108,10 @@ class Idempotency:
     async def _run(self, claim: keys.Claim, run: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:
             outcome = await run()
+        except Refused:
+            # It was refused before it began.
+            await self._store.write(keys.release_key, claim)
+            raise
         except Exception:
             await self._store.write(keys.interrupt_key, claim)
             raise

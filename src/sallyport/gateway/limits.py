@@ -6,13 +6,12 @@ the table.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sallyport.model.manifest import Route
 from sallyport.observe.metrics import LIMITS_REACHED
-from sallyport.vocab.buckets import Buckets, Quota, Standing, neighbourhood, seconds
+from sallyport.vocab.buckets import Buckets, Key, Quota, Standing, neighbourhood, seconds
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
 
@@ -47,7 +46,7 @@ class CallLimits:
 
         The route's own limit counts besides the operator's, so it can only tighten.
         """
-        asked: list[tuple[Hashable, Quota]] = []
+        asked: list[tuple[Key, Quota]] = []
         if self.integration is not None:
             asked.append((("integration", site_id, client_id), self.integration))
         if self.account is not None:
@@ -56,7 +55,7 @@ class CallLimits:
             asked.append((("app", site_id, environment_id), self.app))
         if route.rate_limit is not None:
             whose = {"account": account_id, "integration": client_id, "site": ""}
-            key = ("route", site_id, environment_id, route.key, whose[route.rate_limit.per])
+            key: Key = ("route", site_id, environment_id, route.key, whose[route.rate_limit.per])
             asked.append((key, Quota("route", route.rate_limit.calls)))
         return self.accepted_buckets.charge(asked, now) if asked else None
 

@@ -1,8 +1,8 @@
 """DPoP proofs at the gateway: each is good for one call (RFC 9449 section 11.1).
 
-What was used is remembered in this process alone, until it would be refused for its age: a call
-must not wait for a database. docs/decisions/0011-dpop-proofs-at-the-gateway.md has what that
-promises.
+What was used is remembered in memory, until it would be refused for its age: a call must not wait
+for a database. Where several processes take calls, the host's memory has the last word on those
+that run. docs/decisions/0011-dpop-proofs-at-the-gateway.md has what that promises.
 """
 
 from __future__ import annotations
@@ -41,12 +41,16 @@ class ProofMemory:
 
         Reasons: DPOP_PROOF_REPLAYED, DPOP_PROOFS_FULL.
         """
+        self.take_digest(proof.digest, proof.made_at, now)
+
+    def take_digest(self, digest: str, made_at: int, now: int) -> None:
+        """As `take`, of a proof that another process has checked."""
         while self._used and next(iter(self._used.values())) <= now:
             self._used.popitem(last=False)
-        key = bytes.fromhex(proof.digest)
+        key = bytes.fromhex(digest)
         if key in self._used:
             raise _replayed("The DPoP proof was used before.")
-        if proof.made_at < self._made_from:
+        if made_at < self._made_from:
             raise _replayed("The DPoP proof was made before this platform was started.")
         if len(self._used) >= self._most:
             LIMITS_REACHED.labels("dpop_proofs").inc()

@@ -86,7 +86,7 @@ class Scheduler:
     async def start_due(self) -> int:
         """Start the runs that are due and for which there is room; returns how many."""
         room = self._at_once - len(self._running)
-        if room <= 0:
+        if room <= 0 or self._store.feed.is_behind:
             return 0
         claimed = await self._store.write(claim_due, room)
         for due in claimed:

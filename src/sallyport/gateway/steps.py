@@ -8,7 +8,7 @@ run again from the first. So steps change nothing but the call itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sallyport.gateway import refuse
@@ -30,7 +30,7 @@ from sallyport.observe.traces import Traces
 from sallyport.scopes import decide
 from sallyport.tokens.bearer import read_credentials, require_key, wrong_scheme
 from sallyport.tokens.nonce import Nonces
-from sallyport.tokens.proof import check_proof
+from sallyport.tokens.proof import Proof, check_proof
 from sallyport.vocab.errors import Reason, Refused
 
 LARGEST_PAYLOAD = 5 * 1024 * 1024
@@ -41,9 +41,16 @@ TokenVerifier = Callable[[str, int], VerifiedToken]
 """Raw access token, now in milliseconds -> its claims. Raises `Refused`."""
 
 
+ShareProof = Callable[[Proof], Awaitable[None]]
+"""Uses a proof up in every process of the platform. Raises `Refused` where it was used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the steps are given besides facts; compiled once."""
+    """What the steps are given besides facts; compiled once.
+
+    `share_proof` is there where calls come in through several processes.
+    """
 
     sources: Sources
     verify: TokenVerifier
@@ -51,6 +58,7 @@ class Policy:
     forge_compatible: bool
     limits: CallLimits = field(default_factory=CallLimits)
     proofs: ProofMemory = field(default_factory=ProofMemory)
+    share_proof: ShareProof | None = None
     nonces: Nonces | None = None
     site_url: Callable[[Site], str] | None = None
     traces: Traces = field(default_factory=Traces)
@@ -136,6 +144,8 @@ def proof(call: Call, _facts: Facts, policy: Policy) -> None:
     require_key(call.token, proven.jkt)
     policy.proofs.take(proven, call.now)
     call.proven = True
+    if policy.share_proof is not None:
+        call.unshared = proven
 
 
 def switch(call: Call, _facts: Facts, _policy: Policy) -> None:
@@ -219,14 +229,16 @@ def limits(call: Call, _facts: Facts, policy: Policy) -> None:
         raise refuse.media_type_unsupported(accept)
     if accept and not refuse.is_acceptable(call.header_values("accept"), accept):
         raise refuse.not_acceptable(accept)
-    call.standing = policy.limits.charge_call(
-        call.found.route,
-        site_id=call.site.id,
-        environment_id=call.installed.environment.id,
-        client_id=call.grant.client_id,
-        account_id=call.grant.account_id,
-        now=call.now,
-    )
+    # The steps may run again for this call, and it counts once.
+    if call.standing is None:
+        call.standing = policy.limits.charge_call(
+            call.found.route,
+            site_id=call.site.id,
+            environment_id=call.installed.environment.id,
+            client_id=call.grant.client_id,
+            account_id=call.grant.account_id,
+            now=call.now,
+        )
     if call.standing is not None and call.standing.wait:
         raise too_many(call.standing)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import unquote
 
 from sallyport.gateway import answer, refuse
@@ -35,6 +35,7 @@ from sallyport.gateway.identity import function_headers
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.sources import Installed, manifest_of
 from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy
+from sallyport.gateway.windows import Count
 from sallyport.manifest.canonical import canonical_segments
 from sallyport.manifest.table import Found
 from sallyport.model.directory import Site
@@ -44,24 +45,14 @@ from sallyport.runtime.call import Answer, Failure
 from sallyport.runtime.headers import OUTPUT_KEY
 from sallyport.store.engine import Store
 from sallyport.store.triggers import TriggerPlace, place_of
-from sallyport.vocab.clock import MINUTE, SECOND
+from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import WEB_TRIGGER, is_well_formed
 
 PREFIX = "/webtrigger/"
 LONGEST_RUN = 55 * SECOND
-# Windows are forgotten when so many are held; a flood of them would need as many real URLs.
-MOST_WINDOWS = 100_000
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Window:
-    """The calls of one URL in one minute."""
-
-    minute: int
-    calls: int
 
 
 class WebTriggers:
@@ -74,16 +65,14 @@ class WebTriggers:
         policy: Policy,
         invoke: Invoke,
         recorder: Recorder,
-        *,
-        calls_per_minute: int,
+        count: Count,
     ) -> None:
         self._store = store
         self._facts = facts
         self._policy = policy
         self._invoke = invoke
         self._recorder = recorder
-        self._calls_per_minute = calls_per_minute
-        self._windows: dict[str, _Window] = {}
+        self._count = count
 
     @staticmethod
     def handles(scope: Message) -> bool:
@@ -151,7 +140,7 @@ class WebTriggers:
             Route(trigger.key, call.method[:16], PREFIX, function.key, (), ()), {}, 0
         )
         call.gate = "limits"
-        self._count(place.id, call.now)
+        await self._count(place.id, call.now)
         return trigger, function
 
     async def _installed(self, call: Call, place: TriggerPlace) -> tuple[Installed, Site]:
@@ -172,31 +161,6 @@ class WebTriggers:
                 raise _unknown()
             return installed, site
         raise refuse.facts_moved()
-
-    def _count(self, trigger_id: str, now: int) -> None:
-        """Count a call. Raises `Refused` beyond the limit of this minute."""
-        minute = now // MINUTE
-        window = self._windows.get(trigger_id)
-        if window is None or window.minute != minute:
-            if len(self._windows) >= MOST_WINDOWS:
-                self._windows = {
-                    id: each for id, each in self._windows.items() if each.minute == minute
-                }
-            window = self._windows[trigger_id] = _Window(minute, 0)
-        window.calls += 1
-        if window.calls > self._calls_per_minute:
-            reset = (minute + 1) * MINUTE
-            raise Refused(
-                Reason.RATE_LIMITED,
-                f"This web trigger takes {self._calls_per_minute} calls a minute.",
-                fix="Call it less often.",
-                headers={
-                    "Retry-After": str(max(1, (reset - now) // SECOND)),
-                    "X-RateLimit-Limit": str(self._calls_per_minute),
-                    "X-RateLimit-Remaining": "0",
-                    "X-RateLimit-Reset": str(reset // SECOND),
-                },
-            )
 
     async def _run(
         self, call: Call, trigger: WebTrigger, function: Function, body: bytes

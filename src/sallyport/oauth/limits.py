@@ -7,14 +7,13 @@ spend what is its. All endpoints share the buckets; docs/reference/oauth.md has 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from sallyport.oauth.errors import TEMPORARILY_UNAVAILABLE, OAuthError
 from sallyport.observe.metrics import LIMITS_REACHED
-from sallyport.vocab.buckets import Buckets, Quota, neighbourhood, seconds
+from sallyport.vocab.buckets import Buckets, Key, Quota, neighbourhood, seconds
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.ids import is_uuid
 
@@ -30,19 +29,19 @@ class RequestLimits:
 
     address: Quota | None = None
     client: Quota | None = None
-    _addresses: Buckets = field(default_factory=Buckets)
-    _clients: Buckets = field(default_factory=Buckets)
+    addresses: Buckets = field(default_factory=Buckets)
+    clients: Buckets = field(default_factory=Buckets)
 
     def charge_address(self, request: Request, now: int) -> None:
         """Count a request. Raises `OAuthError` where its address has spent its quota."""
         if self.address is not None:
-            _charge(self._addresses, address_of(request), self.address, now)
+            _charge(self.addresses, (address_of(request),), self.address, now)
 
     def charge_client(self, request: Request, client_id: str, now: int) -> None:
         """Count a request of who says to be this client. Raises `OAuthError`."""
         # What is no id costs no look into the database, so it need not be remembered either.
         if self.client is not None and is_uuid(client_id):
-            _charge(self._clients, (client_id, address_of(request)), self.client, now)
+            _charge(self.clients, (client_id, address_of(request)), self.client, now)
 
 
 def address_of(request: Request) -> str:
@@ -50,7 +49,7 @@ def address_of(request: Request) -> str:
     return neighbourhood(request.client.host if request.client is not None else "")
 
 
-def _charge(buckets: Buckets, key: Hashable, quota: Quota, now: int) -> None:
+def _charge(buckets: Buckets, key: Key, quota: Quota, now: int) -> None:
     standing = buckets.charge([(key, quota)], now)
     if not standing.wait:
         return

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 
 import structlog
 
 
-def configure_logging(level: str, *, stream: object | None = None) -> None:
-    """Send the standard library's loggers through structlog to standard error."""
+def configure_logging(
+    level: str, *, stream: object | None = None, process: str | None = None
+) -> None:
+    """Send the standard library's loggers through structlog to standard error.
+
+    `process` is put into each line, where there are several.
+    """
     out = stream or sys.stderr
     terminal = bool(getattr(out, "isatty", lambda: False)())
     shared: list[structlog.typing.Processor] = [
@@ -18,6 +24,8 @@ def configure_logging(level: str, *, stream: object | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    if process is not None:
+        shared.append(partial(_name_process, process))
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     )
@@ -34,3 +42,10 @@ def configure_logging(level: str, *, stream: object | None = None) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for chatty in ("alembic", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _name_process(
+    name: str, _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    event["process"] = name
+    return event

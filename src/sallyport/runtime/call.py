@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -21,6 +21,7 @@ FailureKind = Literal[
     "import_error",
     "busy",
     "no_sandbox",
+    "stale",
 ]
 
 
@@ -82,6 +83,11 @@ class CallContext(dict[str, Any]):
 
     _text: bytes
 
+    def written_as(self, text: bytes) -> Self:
+        """The same, when it is known already how it is written."""
+        self._text = text
+        return self
+
     @property
     def text(self) -> bytes:
         try:
@@ -134,7 +140,8 @@ class Failure:
     `too_large`: it returned more than may be sent. `timeout`: it was killed at its time limit.
     `out_of_memory`: it needed more memory than it may have. `worker_lost`: its process ended.
     `import_error`: the app's code could not be loaded. `busy`: it never started: no worker came
-    free in time, or the installation was stopped.
+    free in time, or the installation was stopped. `stale`: it never started either: its gateway
+    decided it from what may have been out of date.
     """
 
     kind: FailureKind

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy import ColumnElement, Table, and_, delete, func, select
 
 from sallyport.store import schema
 from sallyport.store.engine import Tx
@@ -26,6 +26,9 @@ _code, _refresh, _family = (
     schema.refresh_token.c,
     schema.token_family.c,
 )
+_change = schema.change.c
+# The next change is to have a number that none had before.
+_is_not_newest = _change.seq < select(func.max(schema.change.alias().c.seq)).scalar_subquery()
 
 CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.authorization_code, lambda now, _audit: _code.expires_at < now - REMEMBERED),
@@ -35,7 +38,7 @@ CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.used_proof, lambda now, _audit: schema.used_proof.c.expires_at < now),
     (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
     (schema.idempotency, lambda now, _audit: schema.idempotency.c.expires_at < now),
-    (schema.change, lambda now, _audit: schema.change.c.at < now - REMEMBERED),
+    (schema.change, lambda now, _audit: and_(_change.at < now - REMEMBERED, _is_not_newest)),
     (schema.usage, lambda _now, audit: schema.usage.c.hour < audit),
     (schema.audit, lambda _now, audit: schema.audit.c.at < audit),
 )

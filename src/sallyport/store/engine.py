@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
@@ -18,6 +19,7 @@ from sallyport.store import schema
 from sallyport.store.changes import Change, Feed, Kind
 from sallyport.store.connection import AtOnce, Connection, run_at_once
 from sallyport.store.seal import Sealer
+from sallyport.store.turn import Turn
 from sallyport.store.writer import DirectWriter, GroupWriter, Writer
 from sallyport.vocab.clock import Clock
 from sallyport.vocab.events import Event
@@ -108,7 +110,11 @@ Query = Callable[Concatenate[Reader, P], Awaitable[T]]
 class Reads(Protocol):
     """Runs queries, each on one snapshot."""
 
-    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T: ...
+    async def run(
+        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
+    ) -> T:
+        """Run a query; with `ahead` it waits for no other."""
+        ...
 
     async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
         """Run synchronous work on a connection that commits."""
@@ -148,6 +154,14 @@ class Store:
 
         return await self._reads.run(ask)
 
+    async def read_ahead(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, for what all else depends on: it waits for no other query."""
+
+        async def ask(conn: Connection) -> T:
+            return await query(Reader(conn, self.clock.now(), self.sealer), *args, **kwargs)
+
+        return await self._reads.run(ask, ahead=True)
+
     async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
         """Run synchronous work on a connection that commits; for migrations and tests alone."""
         return await self._reads.run_sync(work)
@@ -172,20 +186,26 @@ class _SqliteReads:
         self._reads = reads
         self._writes = writes
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="store-follower")
 
-    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        return await self._in_thread(self._ask, query)
+    async def run(
+        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
+    ) -> T:
+        return await self._in_thread(self._ask, query, self._ahead if ahead else self._threads)
 
     async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
-        return await self._in_thread(self._change, work)
+        return await self._in_thread(self._change, work, self._threads)
 
     async def close(self) -> None:
         self._threads.shutdown()
+        self._ahead.shutdown()
         self._reads.dispose()
         self._writes.dispose()
 
-    async def _in_thread(self, run: Callable[[Any], T], work: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run, work)
+    async def _in_thread(
+        self, run: Callable[[Any], T], work: Any, threads: ThreadPoolExecutor
+    ) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, run, work)
 
     def _ask(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         with self._reads.connect() as conn:
@@ -201,7 +221,9 @@ class _PostgresqlReads:
         self._engine = engine
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
 
-    async def run(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
+    ) -> T:
         async with self._snapshots.connect() as conn:
             return await query(conn)
 
@@ -213,8 +235,10 @@ class _PostgresqlReads:
         await self._engine.dispose()
 
 
-def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
+def open_store(url: str, clock: Clock, sealer: Sealer, *, is_shared: bool = False) -> Store:
     """A store on `sqlite:///<path>` or `postgresql://...`. Opens no connection by itself.
+
+    `is_shared`: other processes write to the same database.
 
     Raises `ValueError` for another kind of URL.
     """
@@ -222,8 +246,9 @@ def open_store(url: str, clock: Clock, sealer: Sealer) -> Store:
     if url.startswith("sqlite:///"):
         path = url.removeprefix("sqlite:///")
         writes = _sqlite(path, "BEGIN IMMEDIATE", size=2)
-        reads = _sqlite(path, "BEGIN", size=READERS)
-        return Store(_SqliteReads(reads, writes), GroupWriter(writes, feed), clock, sealer, feed)
+        reads = _sqlite(path, "BEGIN", size=READERS + 1)
+        writer = GroupWriter(writes, feed, Turn(Path(f"{path}-turn")) if is_shared else None)
+        return Store(_SqliteReads(reads, writes), writer, clock, sealer, feed)
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         engine = create_async_engine(f"postgresql+psycopg://{rest}", pool_size=10, max_overflow=10)

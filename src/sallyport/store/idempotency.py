@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Tx
@@ -177,11 +177,13 @@ async def release_key(tx: Tx, claim: Claim) -> None:
 
 
 async def interrupt_runs_of(tx: Tx, owner: str) -> int:
-    """Every run that a process left behind when it died; returns how many."""
+    """Every run that a process left behind when it died; returns how many.
+
+    Those of `<owner>/<name>` too, which were processes of that one and died with it.
+    """
+    whose = or_(_KEY.owner == owner, _KEY.owner.startswith(f"{owner}/", autoescape=True))
     done = await tx.run(
-        update(idempotency)
-        .where(_KEY.state == RUNNING, _KEY.owner == owner)
-        .values(state=INTERRUPTED)
+        update(idempotency).where(_KEY.state == RUNNING, whose).values(state=INTERRUPTED)
     )
     return done.rowcount
 

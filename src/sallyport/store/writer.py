@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -44,15 +45,20 @@ class GroupWriter:
     """One writer that commits in groups, a savepoint for each job.
 
     One disk flush serves every job that waits, and a job that fails undoes only itself. A group
-    runs in the writer's own thread.
+    runs in the writer's own thread. Where other processes write too, `turn` waits there until it
+    is this one's turn.
     """
 
-    def __init__(self, engine: Engine, feed: Feed) -> None:
+    def __init__(
+        self, engine: Engine, feed: Feed, turn: AbstractContextManager[object] | None = None
+    ) -> None:
         self._engine = engine
+        self._turn = turn or nullcontext()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._feed = feed
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def run(self, job: Job[T]) -> T:
@@ -71,6 +77,7 @@ class GroupWriter:
             await self._queue.join()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._confirming)
         self._thread.shutdown()
 
     async def _work(self) -> None:
@@ -84,12 +91,12 @@ class GroupWriter:
             except Exception as error:
                 for waiting in group:
                     waiting.error = waiting.error or error
-            for waiting in group:
-                self._settle(waiting)
+            self._tell(group)
+            for _ in group:
                 self._queue.task_done()
 
     def _commit(self, group: list[_Waiting]) -> None:
-        with self._engine.begin() as conn:
+        with self._turn, self._engine.begin() as conn:
             for waiting in group:
                 try:
                     with conn.begin_nested():
@@ -98,9 +105,28 @@ class GroupWriter:
                 except Exception as error:
                     waiting.error = error
 
+    def _tell(self, group: list[_Waiting]) -> None:
+        """Publish what changed. Who changed something waits until other processes know it too."""
+        told = []
+        for waiting in group:
+            if waiting.error is None and waiting.changes:
+                self._feed.publish(waiting.changes)
+                if self._feed.confirm is not None:
+                    told.append(waiting)
+                    continue
+            self._settle(waiting)
+        if told:
+            confirming = asyncio.create_task(self._settle_when_known(told))
+            self._confirming.add(confirming)
+            confirming.add_done_callback(self._confirming.discard)
+
+    async def _settle_when_known(self, told: list[_Waiting]) -> None:
+        assert self._feed.confirm is not None
+        await self._feed.confirm()
+        for waiting in told:
+            self._settle(waiting)
+
     def _settle(self, waiting: _Waiting) -> None:
-        if waiting.error is None:
-            self._feed.publish(waiting.changes or [])
         if waiting.future.done():
             return
         if waiting.error is not None:
@@ -133,6 +159,8 @@ class DirectWriter:
                     raise
                 continue
             self._feed.publish(changes)
+            if changes and self._feed.confirm is not None:
+                await self._feed.confirm()
             return result
         raise AssertionError("unreachable")
 

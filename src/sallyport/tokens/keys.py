@@ -78,6 +78,11 @@ async def open_keys(store: Store) -> Keys:
     return Keys(await _load(store))
 
 
+async def load_keys(store: Store) -> Keys:
+    """The platform's keys, which another process has made."""
+    return Keys(await _load(store))
+
+
 def new_signing_key() -> SigningKey:
     key = ECKey.generate_key(_CURVE)
     return SigningKey(key.thumbprint(), key)

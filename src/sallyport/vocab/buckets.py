@@ -7,14 +7,16 @@ of the last window's quota was spent.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sallyport.vocab.clock import MINUTE, SECOND
 
 MOST_BUCKETS = 100_000
+
+Key = tuple[str | None, ...]
 
 _SWEPT_AT_ONCE = 4
 
@@ -41,7 +43,7 @@ class Standing(NamedTuple):
     wait: int
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """What a bucket held `at` some time; a call weighs a window's milliseconds.
 
     It loses `calls` a millisecond, so a full bucket of `calls` calls is empty after a window.
@@ -60,14 +62,17 @@ class Buckets:
 
     __slots__ = ("_bound", "_levels")
 
+    # How many times full a bucket may get; more than once only by debts.
+    depth: ClassVar = 1
+
     def __init__(self, bound: int = MOST_BUCKETS) -> None:
         self._bound = bound
-        self._levels: dict[Hashable, _Level] = {}
+        self._levels: dict[Key, Level] = {}
 
     def __len__(self) -> int:
         return len(self._levels)
 
-    def charge(self, asked: Sequence[tuple[Hashable, Quota]], now: int) -> Standing:
+    def charge(self, asked: Sequence[tuple[Key, Quota]], now: int) -> Standing:
         """Take one call from every bucket, or from none where one of them is spent.
 
         `asked` is not empty and names no key twice. `now` in milliseconds; a clock that is set back
@@ -81,7 +86,7 @@ class Buckets:
             calls, window = quota.calls, quota.window
             full = calls * window
             level = levels.get(key)
-            weight = _left(level, calls, full, now) if level is not None else 0
+            weight = left_in(level, calls, self.depth * full, now) if level is not None else 0
             over = weight + window - full
             if over <= 0:
                 weight += window
@@ -95,28 +100,28 @@ class Buckets:
             )
             if worst is None or _is_tighter(standing, worst):
                 worst = standing
-            charged.append((key, _Level(weight, now, now + empties)))
+            charged.append((key, Level(weight, now, now + empties)))
         assert worst is not None
         if worst.wait == 0:
             for key, level in charged:
                 # Taken out and put in again, so that the order is that of the last charge.
                 levels.pop(key, None)
                 levels[key] = level
-            self._sweep(now)
+            self.sweep(now)
         return worst
 
-    def give_back(self, asked: Sequence[tuple[Hashable, Quota]], now: int) -> None:
+    def give_back(self, asked: Sequence[tuple[Key, Quota]], now: int) -> None:
         """Take one call out of every bucket again: it does not count after all."""
         for key, quota in asked:
             level = self._levels.get(key)
             if level is None:
                 continue
-            full = quota.calls * quota.window
-            weight = max(0, _left(level, quota.calls, full, now) - quota.window)
+            full = self.depth * quota.calls * quota.window
+            weight = max(0, left_in(level, quota.calls, full, now) - quota.window)
             empties = -(-weight // quota.calls)
-            self._levels[key] = _Level(weight, now, now + empties)
+            self._levels[key] = Level(weight, now, now + empties)
 
-    def _sweep(self, now: int) -> None:
+    def sweep(self, now: int) -> None:
         """Forget a few buckets that are empty, and any beyond the bound."""
         levels = self._levels
         for _ in range(_SWEPT_AT_ONCE):
@@ -128,7 +133,7 @@ class Buckets:
                 return
 
 
-def _left(level: _Level, calls: int, full: int, now: int) -> int:
+def left_in(level: Level, calls: int, full: int, now: int) -> int:
     """What is left in a bucket of now `calls` calls, which may have been other than before."""
     drained = max(0, now - level.at) * calls
     return max(0, min(full, level.weight) - drained)

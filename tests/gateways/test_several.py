@@ -1,0 +1,281 @@
+"""Two gateway processes on one port act as one platform does."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import httpx
+import pytest
+from several_world import PER_MINUTE, SCOPE, Several, bearer
+
+from app_world import REDIRECT_URI, DeployedApp
+from proving import Prover
+from sallyport.app.shared import EVERY_S
+
+PRESENTERS = 50
+ROUNDS = 6
+OFFLINE = f"{SCOPE} read:forge-app:jira offline_access"
+
+
+@pytest.fixture
+def both(several: Several) -> Iterator[list[httpx.Client]]:
+    """A client of each process."""
+    clients = several.both()
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def call(client: httpx.Client, app: DeployedApp, path: str = "/quick", **more: Any) -> Any:
+    headers = {**bearer(app, more.pop("token", None)), **more.pop("headers", {})}
+    return client.request(more.pop("method", "GET"), app.base_path + path, headers=headers, **more)
+
+
+def test_both_serve_and_share_a_burst(several: Several, app: DeployedApp) -> None:
+    clients = [httpx.Client(base_url=several.demo.facts["public_url"]) for _ in range(40)]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = list(pool.map(lambda client: call(client, app), clients))
+    assert {each.status_code for each in answers} == {200}
+    owners = Counter(several.owner_of(each) for each in answers)
+    assert set(owners) == set(several.gateways)
+    assert min(owners.values()) >= 10, owners
+    for client in clients:
+        client.close()
+
+
+def test_each_process_is_counted_and_told_apart(
+    several: Several, app: DeployedApp, both: list[httpx.Client]
+) -> None:
+    def allowed() -> float:
+        lines = several.metrics().splitlines()
+        name = 'sallyport_calls_total{gate="none",status="2xx"} '
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = allowed()
+    for client in both:
+        for _ in range(3):
+            assert call(client, app).status_code == 200
+    assert allowed() == before + 6
+    text = several.metrics()
+    for process in ("host", "gateway-1", "gateway-2"):
+        assert f'sallyport_gateway_facts{{process="{process}"}}' in text
+    assert several.ready().status_code == 200
+
+
+def test_operators_see_every_process(several: Several) -> None:
+    state = several.demo.operator.api("GET", "/operator/platform").json()
+    assert [each["pid"] for each in state["processes"]] == [several.pid, *several.gateways]
+
+
+Act = Callable[[httpx.Client, DeployedApp], None]
+
+
+def act(
+    client: httpx.Client, app: DeployedApp, role: str, method: str, path: str, **more: Any
+) -> Any:
+    """Somebody does something through this connection."""
+    person = app.demo.person(role)
+    answer = client.request(method, f"/api/v1{path}", auth=(person.email, person.api_token), **more)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def switched_off(client: httpx.Client, app: DeployedApp) -> None:
+    act(client, app, "admin", "PUT", app.switch_path, json={"enabled": False})
+
+
+def consent_ended(client: httpx.Client, app: DeployedApp) -> None:
+    for grant in act(client, app, "member", "GET", "/grants")["items"]:
+        if grant["client_id"] == app.client_id:
+            act(client, app, "member", "DELETE", f"/grants/{grant['grant_id']}")
+
+
+def token_revoked(client: httpx.Client, app: DeployedApp) -> None:
+    answer = client.post(
+        "/oauth/revoke",
+        data={
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "token": app.tokens["refresh_token"],
+        },
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def member_gone(client: httpx.Client, app: DeployedApp) -> None:
+    demo, account = app.demo, app.demo.facts["accounts"]["member"]["account_id"]
+    operator = demo.operator
+    path = f"/api/v1/operator/sites/{demo.facts['cloud_id']}/members/{account}"
+    answer = client.delete(path, auth=(operator.email, operator.api_token))
+    assert answer.is_success, answer.text
+
+
+def member_back(app: DeployedApp) -> None:
+    demo, account = app.demo, app.demo.facts["accounts"]["member"]["account_id"]
+    path = f"/operator/sites/{demo.facts['cloud_id']}/members/{account}"
+    assert demo.operator.api("PUT", path, json={"role": "member"}).is_success
+
+
+ACTS: dict[str, tuple[Act, int, Callable[[DeployedApp], None]]] = {
+    "switch": (switched_off, 403, lambda app: app.turn(on=True)),
+    "consent": (consent_ended, 401, lambda app: None),
+    "token": (token_revoked, 401, lambda app: None),
+    "member": (member_gone, 403, member_back),
+}
+
+
+@pytest.mark.parametrize("kind", ACTS)
+def test_what_one_process_ends_no_other_lets_in(
+    kind: str, several: Several, app: DeployedApp, both: list[httpx.Client]
+) -> None:
+    do, status, undo = ACTS[kind]
+    app.tokens = app.consent(scope=OFFLINE)
+    for turn in range(ROUNDS):
+        one, other = both[turn % 2], both[(turn + 1) % 2]
+        if kind in ("consent", "token"):
+            app.tokens = app.consent(scope=OFFLINE)
+        assert call(other, app).status_code == 200
+        do(one, app)
+        refused = call(other, app)
+        undo(app)
+        assert refused.status_code == status, refused.text
+        if kind in ("switch", "member"):
+            assert call(other, app).status_code == 200
+    app.tokens = app.consent(scope=OFFLINE)
+
+
+def together(
+    several: Several, send: Callable[[httpx.Client], httpx.Response]
+) -> list[httpx.Response]:
+    """Fifty connections, shared by both processes, send at the same moment."""
+    at_once = Barrier(PRESENTERS)
+
+    def one(_number: int) -> httpx.Response:
+        with httpx.Client(base_url=several.demo.facts["public_url"], timeout=60) as client:
+            owners.append(several.owner_of(client.get("/.well-known/jwks.json")))
+            at_once.wait(60)
+            return send(client)
+
+    owners: list[int | None] = []
+    with ThreadPoolExecutor(PRESENTERS) as pool:
+        answers = list(pool.map(one, range(PRESENTERS)))
+    assert set(owners) == set(several.gateways)
+    return answers
+
+
+def fields(app: DeployedApp, **grant: str) -> dict[str, str]:
+    return {"client_id": app.client_id, "client_secret": app.client_secret, **grant}
+
+
+def test_a_code_gives_tokens_once_whichever_processes_it_comes_to(
+    several: Several, app: DeployedApp
+) -> None:
+    """T-CODE-RACE over two processes."""
+    code = app.code(scope=OFFLINE)
+    form = fields(app, grant_type="authorization_code", code=code, redirect_uri=REDIRECT_URI)
+    answers = together(several, lambda client: client.post("/oauth/token", data=form))
+    assert sorted(each.status_code for each in answers) == [200] + [400] * (PRESENTERS - 1)
+    assert {each.json()["error"] for each in answers if each.is_error} == {"invalid_grant"}
+
+
+def test_a_refresh_token_has_one_successor_whichever_processes_it_comes_to(
+    several: Several, app: DeployedApp
+) -> None:
+    """T-RT (a) over two processes."""
+    token = app.consent(scope=OFFLINE)["refresh_token"]
+    form = fields(app, grant_type="refresh_token", refresh_token=token)
+    answers = together(several, lambda client: client.post("/oauth/token", data=form))
+    assert {each.status_code for each in answers} == {200}
+    assert len({each.json()["refresh_token"] for each in answers}) == 1
+
+
+def test_a_proof_opens_one_call_whichever_processes_it_comes_to(
+    several: Several, app: DeployedApp, both: list[httpx.Client]
+) -> None:
+    """T-DPOP over two processes, one after the other and at the same moment."""
+    prover, url = Prover(), app.demo.facts["public_url"] + "/oauth/token"
+    refresh = app.consent(scope=OFFLINE)["refresh_token"]
+    form = fields(app, grant_type="refresh_token", refresh_token=refresh)
+    bound = httpx.post(url, data=form, headers={"DPoP": prover.prove("POST", url)}).json()
+    token = bound["access_token"]
+    for turn in range(ROUNDS):
+        one, other = both[turn % 2], both[(turn + 1) % 2]
+        headers = prover.headers("GET", app.base_url + "/quick", token)
+        path = app.base_path + "/quick"
+        assert one.get(path, headers=headers).status_code == 200
+        replayed = other.get(path, headers=headers)
+        assert (replayed.status_code, replayed.json()["reason"]) == (401, "dpop_proof_replayed")
+    headers = prover.headers("GET", app.base_url + "/quick", token)
+    answers = together(several, lambda client: client.get(path, headers=headers))
+    assert sorted(each.status_code for each in answers) == [200] + [401] * (PRESENTERS - 1)
+
+
+def test_a_key_runs_its_request_once_whichever_processes_it_comes_to(
+    several: Several, app: DeployedApp
+) -> None:
+    """T-IDEM over two processes."""
+    label = uuid.uuid4().hex
+    headers = {**bearer(app), "Idempotency-Key": label}
+    answers = together(
+        several,
+        lambda client: client.post(f"{app.base_path}/run/{label}", headers=headers, content=b"0.3"),
+    )
+    assert {each.status_code for each in answers} <= {200, 409}
+    done = {each.text for each in answers if each.status_code == 200}
+    assert len(done) == 1
+    later = app.call("POST", f"/run/{label}", headers=headers, content=b"0.3")
+    assert (later.status_code, {later.text}) == (200, done)
+    assert app.call("GET", f"/runs/{label}").text == "1"
+
+
+def test_a_quota_is_spent_in_all_processes(app: DeployedApp, both: list[httpx.Client]) -> None:
+    """T-RATE over two processes: what one lets through counts in the other a moment later.
+
+    What both let through at the same moment is owed: tests/unit/test_shared_buckets.py.
+    """
+    one, other = both
+    began = time.monotonic()
+    for _ in range(PER_MINUTE // 2):
+        assert call(one, app, "/few").status_code == 200
+    time.sleep(4 * EVERY_S)
+    let_in = PER_MINUTE // 2
+    while (answer := call(other, app, "/few")).status_code == 200:
+        let_in += 1
+    assert (answer.status_code, answer.json()["limit"]) == (429, "route")
+    # One comes back every two seconds.
+    assert PER_MINUTE <= let_in <= PER_MINUTE + 1 + (time.monotonic() - began) / 2
+    time.sleep(4 * EVERY_S)
+    while call(one, app, "/few").status_code == 200:
+        let_in += 1
+    assert let_in <= PER_MINUTE + 1 + (time.monotonic() - began) / 2
+
+
+def test_sign_in_attempts_count_in_all_processes(
+    several: Several, both: list[httpx.Client]
+) -> None:
+    email = f"{uuid.uuid4().hex}@nobody.example"
+    wrong = {"email": email, "password": "not the password", "label": "x"}
+    answers = [both[turn % 2].post("/api/v1/login", json=wrong).status_code for turn in range(12)]
+    assert answers[:9] == [401] * 9
+    assert answers[-1] == 429
+
+
+def test_what_was_ended_while_a_body_came_is_refused(several: Several, app: DeployedApp) -> None:
+    """The head was let in; what it asked for begins when its body is here, and is decided then."""
+    one, other = several.gateways
+    label = uuid.uuid4().hex
+    with several.line(app, one) as line, several.through(other) as client:
+        line.send(line.head("POST", f"/run/{label}", "Content-Length: 2") + b"0")
+        switched_off(client, app)
+        line.send(b".")
+        status, _, body = line.reply()
+        app.turn(on=True)
+        assert (status, json.loads(body)["reason"]) == (403, "rest_apis_off")
+    assert app.call("GET", f"/runs/{label}").text == "0"
