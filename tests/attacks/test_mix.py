@@ -2,8 +2,7 @@
 
 Two authorization servers with the same client id, as a client of both would have them.
 
-Planted bugs that these tests were seen to fail on: `iss` left out of answers, or of refusals;
-the address of the Host header as `iss`.
+Planted bugs that these tests were seen to fail on: `iss` left out of answers, or of refusals alone.
 """
 
 from __future__ import annotations

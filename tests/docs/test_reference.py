@@ -15,8 +15,8 @@ from sallyport.store.schema import metadata
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+def _generator(name: str = "reference") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -31,6 +31,13 @@ GENERATOR = _generator()
 def test_generated_pages_are_current(name: str) -> None:
     written = (GENERATOR.REFERENCE / name).read_text()
     assert written == GENERATOR.PAGES[name](), "run: .venv/bin/python scripts/reference.py"
+
+
+def test_the_table_of_standards_is_current() -> None:
+    standards = _generator("standards")
+    assert standards.PAGE.read_text() == standards.page(), (
+        "run: .venv/bin/python scripts/standards.py"
+    )
 
 
 def test_every_table_of_the_store_is_described_and_no_other() -> None:
