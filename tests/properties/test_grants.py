@@ -14,7 +14,7 @@ the suite; `make soak` makes long ones, and a failing history is printed as a pr
 Planted bugs that this was seen to fail on: a used code judged as a fresh one; a fresh successor for
 each presenter; the window twice as long; no end of the family on reuse; the end of a grant not told
 to the gateway; the membership not looked at in a refresh; scopes of a link not taken from what is
-issued; a site's token taken on another; a repeated refresh that is not audited.
+issued; a repeated refresh that is not audited.
 """
 
 from __future__ import annotations

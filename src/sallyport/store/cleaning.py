@@ -1,7 +1,9 @@
 """Deleting what nobody can use any more, a small batch at a time, so that no table grows for ever.
 
 What still tells of theft stays a while after its end: a code or refresh token that comes back
-within `REMEMBERED` of its end is known for what it was.
+within `REMEMBERED` of its end is known for what it was. What was revoked is as dead when its row is
+gone as before. What people may still ask about, an answer or an integration that ended, stays as
+long as the audit.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, select
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, not_, or_, select
 
 from sallyport.store import schema
+from sallyport.store.accounts import SERVICE
 from sallyport.store.engine import Tx
 from sallyport.store.idempotency import give_back_keys
 from sallyport.vocab.clock import DAY
@@ -30,10 +33,32 @@ _change = schema.change.c
 # The next change is to have a number that none had before.
 _is_not_newest = _change.seq < select(func.max(schema.change.alias().c.seq)).scalar_subquery()
 
+
+def _ended_service_account() -> ColumnElement[bool]:
+    """The account that a service account acted as, when nothing of it is left but its name."""
+    account, grant = schema.account.c, schema.grant.c
+    left = exists().where(grant.account_id == account.id)
+    return and_(account.kind == SERVICE, account.active.is_(False), not_(left))
+
+
 CLEANED: tuple[tuple[Table, Ended], ...] = (
     (schema.authorization_code, lambda now, _audit: _code.expires_at < now - REMEMBERED),
     (schema.refresh_token, lambda now, _audit: _refresh.expires_at < now - REMEMBERED),
-    (schema.token_family, lambda now, _audit: _family.expires_at < now - REMEMBERED),
+    (
+        schema.token_family,
+        lambda now, _audit: or_(
+            _family.expires_at < now - REMEMBERED, _family.revoked_at < now - REMEMBERED
+        ),
+    ),
+    (schema.grant, lambda now, _audit: schema.grant.c.revoked_at < now - REMEMBERED),
+    (
+        schema.integration_secret,
+        lambda now, _audit: schema.integration_secret.c.revoked_at < now - REMEMBERED,
+    ),
+    (schema.api_token, lambda now, _audit: schema.api_token.c.revoked_at < now - REMEMBERED),
+    (schema.approval, lambda _now, audit: schema.approval.c.decided_at < audit),
+    (schema.integration, lambda _now, audit: schema.integration.c.revoked_at < audit),
+    (schema.account, lambda _now, _audit: _ended_service_account()),
     (schema.pushed_request, lambda now, _audit: schema.pushed_request.c.expires_at < now),
     (schema.used_proof, lambda now, _audit: schema.used_proof.c.expires_at < now),
     (schema.session, lambda now, _audit: schema.session.c.expires_at < now),
