@@ -2,10 +2,8 @@
 
 Two servers, each with a loop, a thread and a store of its own on one database, as two processes
 have. Requests are sent but for their last byte, and let go together. A short run is in the suite;
-`make soak` makes long ones. Planted bugs that these tests were seen to fail on: `redeem_code` and
-`rotate_refresh` that read without a lock and write without a condition (PostgreSQL); a code's
-replay that does not end what it gave; a family's end that a refresh in flight overtakes; a window
-that counts from the family's start.
+`make soak` makes long ones. Planted bug that these tests were seen
+to fail on: a used code judged as a fresh one.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 For each act: a warmed call works, then the act, and when its answer is there the next call is
 refused, and so is what else the act closes: refresh, introspection, the token endpoint. Planted
 bugs that these tests were seen to fail on: `tx.changed` left out of `end_family`, `end_grants`,
-`set_active`, the roles of an organization, `end_membership`, `remove_link`, `write_link`,
-`set_switch` and `remove_installation`; secrets ended without `revoked_at`.
+`set_active`, the roles of an organization, `end_membership`, `remove_link`, `write_link` and
+`set_switch`; secrets ended without `revoked_at`.
 """
 
 from __future__ import annotations
