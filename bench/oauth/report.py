@@ -85,7 +85,8 @@ class Report:
             "authenticate with a secret by Basic.",
             "",
             "Ours: SQLite with `synchronous=FULL`; a grant's rows and its audit row are on disk "
-            "before the answer. Theirs: nothing is written.",
+            "before the answer; requests are counted against quotas that are set out of reach. "
+            "Theirs: nothing is written.",
             "",
             *(f"- {note}" for note in self.notes),
             *([""] if self.notes else []),

@@ -26,7 +26,8 @@ from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
 from sallyport.model.platform import LimitSetting
-from sallyport.oauth import OAuth, build_routes
+from sallyport.oauth import OAuth, build_routes, token_endpoint
+from sallyport.oauth.metadata import TOKEN
 from sallyport.observe import metrics
 from sallyport.observe.traces import Traces, open_traces
 from sallyport.runtime.call import Invocation, Outcome, Target
@@ -37,7 +38,7 @@ from sallyport.tokens.keys import Keys
 from sallyport.tokens.nonce import PURPOSE, Nonces
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
-from sallyport.web.errors import bare_refusal, exception_handlers
+from sallyport.web.errors import bare_refusal, exception_handlers, without_a_router
 from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
@@ -129,6 +130,10 @@ async def open_way_in(
         exception_handlers=exception_handlers(),
     )
 
+    # Machines ask for tokens as often as for calls; the router and its middleware cost as much as a
+    # signature.
+    token = without_a_router(token_endpoint(oauth))
+
     async def public(scope: Scope, receive: Receive, send: Send) -> None:
         if store.feed.is_behind and scope["type"] == "http":
             await bare_refusal(Request(scope, receive), feed_is_behind())(scope, receive, send)
@@ -136,6 +141,8 @@ async def open_way_in(
             await gateway(scope, receive, send)
         elif web_triggers.handles(scope):
             await web_triggers(scope, receive, send)
+        elif scope["path"] == TOKEN and scope["method"] == "POST":
+            await token(scope, receive, send)
         else:
             await site(scope, receive, send)
 

@@ -30,6 +30,7 @@ CONFIDENTIAL_METHODS = METHODS[:3]
 ASSERTION_ALGORITHMS = assertion.ALGORITHMS
 PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
+_WRONG = "The client id or the client secret is not right."
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="sallyport"'}
 _HOW = (
     "Send client_id and client_secret, in the body or by Basic; or client_assertion and "
@@ -51,17 +52,32 @@ async def authenticate_client(oauth: OAuth, request: Request, parameters: Parame
 
     A public client is told by its id alone (RFC 6749 section 3.2.1).
     """
-    sent = _credentials(request, parameters)
-    oauth.limits.charge_client(request, sent.client_id, oauth.store.clock.now())
-    if sent.assertion is not None:
-        await _by_assertion(oauth, request, sent.client_id, sent.assertion)
-    elif sent.secret is not None:
-        await _by_secret(oauth, sent.client_id, sent.secret)
-    else:
-        found = await _live(oauth, sent.client_id)
-        if found is None or found.kind is not ClientKind.PUBLIC:
-            raise _invalid_client(_HOW)
+    sent = _named(oauth, request, parameters)
+    await _prove(oauth, request, sent)
     return sent.client_id
+
+
+async def authenticate_to_issue(
+    oauth: OAuth, request: Request, parameters: Parameters
+) -> tuple[str, str | None]:
+    """As `authenticate_client`; the client id, and the digest of the secret that came, if any.
+
+    A secret that was live a while ago is not looked up again: the transaction that issues sees
+    whether it still is (`while_live`). So this is for what leads to such a transaction alone.
+    """
+    sent = _named(oauth, request, parameters)
+    presented = None if sent.secret is None else ids.digest(sent.secret)
+    if presented is None or not oauth.recognized.knows(sent.client_id, presented):
+        await _prove(oauth, request, sent)
+        if presented is not None:
+            oauth.recognized.remember(sent.client_id, presented)
+    return sent.client_id, presented
+
+
+def ended(oauth: OAuth, client_id: str) -> OAuthError:
+    """The refusal of a client whose secret is live no more, which is forgotten with it."""
+    oauth.recognized.forget(client_id)
+    return _invalid_client(_WRONG)
 
 
 async def authenticate_confidential(oauth: OAuth, request: Request, parameters: Parameters) -> str:
@@ -72,6 +88,25 @@ async def authenticate_confidential(oauth: OAuth, request: Request, parameters: 
     return await authenticate_client(oauth, request, parameters)
 
 
+def _named(oauth: OAuth, request: Request, parameters: Parameters) -> _Credentials:
+    """What the client sent to sign in with, counted as its request. Raises `OAuthError`."""
+    sent = _credentials(request, parameters)
+    oauth.limits.charge_client(request, sent.client_id, oauth.store.clock.now())
+    return sent
+
+
+async def _prove(oauth: OAuth, request: Request, sent: _Credentials) -> None:
+    """Raises `OAuthError` where the client is not who it says."""
+    if sent.assertion is not None:
+        await _by_assertion(oauth, request, sent.client_id, sent.assertion)
+    elif sent.secret is not None:
+        await _by_secret(oauth, sent.client_id, sent.secret)
+    else:
+        found = await _live(oauth, sent.client_id)
+        if found is None or found.kind is not ClientKind.PUBLIC:
+            raise _invalid_client(_HOW)
+
+
 async def _by_secret(oauth: OAuth, client_id: str, secret: str) -> None:
     live: tuple[str, ...] = ()
     if ids.is_uuid(client_id) and ids.is_well_formed(secret, ids.CLIENT_SECRET):
@@ -80,7 +115,7 @@ async def _by_secret(oauth: OAuth, client_id: str, secret: str) -> None:
     # Every live digest is compared, so that the time taken does not tell which one it was.
     matches = [hmac.compare_digest(digest, presented) for digest in live]
     if not any(matches):
-        raise _invalid_client("The client id or the client secret is not right.")
+        raise _invalid_client(_WRONG)
 
 
 async def _by_assertion(oauth: OAuth, request: Request, client_id: str, raw: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sallyport.model.directory import Site
 from sallyport.oauth.limits import RequestLimits
 from sallyport.oauth.pages import Pages
+from sallyport.oauth.recognized import Recognized
 from sallyport.store.engine import Store
 from sallyport.tokens.keys import Keys
 from sallyport.tokens.nonce import Nonces
@@ -32,3 +33,4 @@ class OAuth:
     nonces: Nonces | None = None
     """Those that DPoP proofs must hold; None: none is asked for."""
     limits: RequestLimits = field(default_factory=RequestLimits)
+    recognized: Recognized = field(default_factory=Recognized)

@@ -32,6 +32,11 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
 LIMITED = frozenset({metadata.PAR, metadata.TOKEN, metadata.REVOKE, metadata.INTROSPECT})
 
 
+def token_endpoint(oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
+    """What `POST` at `metadata.TOKEN` does, for who answers it without a router."""
+    return _bound(metadata.TOKEN, token.exchange_token, oauth)
+
+
 def build_routes(oauth: OAuth) -> list[Route]:
     """Every route of the authorization server, to be mounted at the root."""
     return [

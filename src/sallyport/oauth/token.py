@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
 from sallyport.model.target import Target
@@ -20,9 +21,10 @@ from sallyport.oauth.errors import (
     OAuthError,
     error_response,
 )
-from sallyport.oauth.parameters import Parameters, read_body
+from sallyport.oauth.parameters import JSON, Parameters, read_body
 from sallyport.oauth.targets import UnknownTarget, asked_target
 from sallyport.scopes.grammar import split_namespaced
+from sallyport.store.client_secrets import SecretEnded
 from sallyport.tokens import service
 from sallyport.tokens.access import mint, scope_text
 from sallyport.tokens.codes import Redeemed, redeem
@@ -47,6 +49,7 @@ class Exchange:
     request: Request
     parameters: Parameters | None = None
     client_id: str = ""
+    secret_digest: str | None = None
     jkt: str | None = None
     target: Target | None = None
     grant: Grant | None = None
@@ -80,7 +83,9 @@ async def code_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
         target=exchange.target,
     )
     code = exchange.need("code")
-    return await redeem(oauth.store, oauth.policy, code, offer, exchange.address)
+    return await redeem(
+        oauth.store, oauth.policy, code, offer, exchange.address, exchange.secret_digest
+    )
 
 
 async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
@@ -92,7 +97,9 @@ async def refresh_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
         target=exchange.target,
     )
     token = exchange.need("refresh_token")
-    return await rotate(oauth.store, oauth.policy, token, offer, exchange.address)
+    return await rotate(
+        oauth.store, oauth.policy, token, offer, exchange.address, exchange.secret_digest
+    )
 
 
 async def client_credentials_grant(oauth: OAuth, exchange: Exchange) -> Redeemed | Denial:
@@ -105,6 +112,7 @@ async def client_credentials_grant(oauth: OAuth, exchange: Exchange) -> Redeemed
         exchange.address,
         exchange.jkt,
         exchange.target,
+        exchange.secret_digest,
     )
 
 
@@ -129,7 +137,7 @@ async def body_read_once(_oauth: OAuth, exchange: Exchange) -> None:
 async def client_authenticated(oauth: OAuth, exchange: Exchange) -> None:
     """The client is who it says, before anything is done with what it presents."""
     assert exchange.parameters is not None
-    exchange.client_id = await client_auth.authenticate_client(
+    exchange.client_id, exchange.secret_digest = await client_auth.authenticate_to_issue(
         oauth, exchange.request, exchange.parameters
     )
 
@@ -156,9 +164,12 @@ async def target_known(oauth: OAuth, exchange: Exchange) -> None:
 
 
 async def consumed_and_issued(oauth: OAuth, exchange: Exchange) -> None:
-    """One transaction consumes, issues and audits."""
+    """One transaction sees that the client's secret still lives, consumes, issues and audits."""
     assert exchange.grant is not None
-    outcome = await exchange.grant(oauth, exchange)
+    try:
+        outcome = await exchange.grant(oauth, exchange)
+    except SecretEnded:
+        raise client_auth.ended(oauth, exchange.client_id) from None
     if isinstance(outcome, Denial):
         raise OAuthError(outcome.error, outcome.why)
     exchange.redeemed = outcome
@@ -213,4 +224,4 @@ def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
     if redeemed.refresh_token is not None:
         body["refresh_token"] = redeemed.refresh_token
     headers = NO_STORE if jkt is None else {**NO_STORE, **nonce_header(oauth)}
-    return JSONResponse(body, headers=headers)
+    return Response(msgspec.json.encode(body), media_type=JSON, headers=headers)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import BindParameter, Select, bindparam, insert, select, update
 
 from sallyport.model.directory import Actor
 from sallyport.store import schema
-from sallyport.store.engine import Reader, Tx
+from sallyport.store.engine import P, Reader, T, Tx, Verb
 from sallyport.store.links import audit_places
 from sallyport.store.locks import hold_integration
+from sallyport.store.prepared import Prepared
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
@@ -25,6 +26,31 @@ async def live_secret_digests(reader: Reader, client_id: str) -> tuple[str, ...]
     """Digests of the secrets that sign the client in now, oldest first; none once it is revoked."""
     rows = await reader.all(_live_secrets(client_id))
     return tuple(row.digest for row in rows)
+
+
+class SecretEnded(Exception):
+    """A client's secret ended since the client proved that it has it."""
+
+
+async def while_live(
+    tx: Tx,
+    client_id: str,
+    secret_digest: str | None,
+    verb: Verb[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run a verb for a client that proved to have a secret, if the secret is live still.
+
+    Secret and verb are of one transaction, so who only remembers that a secret was live may let
+    the client this far. None: the client did not prove itself by a secret. Raises `SecretEnded`.
+    """
+    is_live = secret_digest is None or await tx.one(
+        _LIVE_SECRET, client_id=client_id, digest=secret_digest
+    )
+    if not is_live:
+        raise SecretEnded
+    return await verb(tx, *args, **kwargs)
 
 
 async def add_secret(tx: Tx, actor: Actor, client_id: str, secret_digest: str) -> None:
@@ -89,7 +115,7 @@ async def end_secrets(tx: Tx, client_id: str) -> None:
     )
 
 
-def _live_secrets(client_id: str) -> Select[Any]:
+def _live_secrets(client_id: str | BindParameter[str]) -> Select[Any]:
     return (
         select(_secret.id, _secret.digest, _secret.created_at)
         .join(schema.integration, _integration.client_id == _secret.client_id)
@@ -100,3 +126,8 @@ def _live_secrets(client_id: str) -> Select[Any]:
         )
         .order_by(_secret.created_at)
     )
+
+
+_LIVE_SECRET = Prepared(
+    _live_secrets(bindparam("client_id")).where(_secret.digest == bindparam("digest"))
+)

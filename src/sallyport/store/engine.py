@@ -18,6 +18,7 @@ from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.changes import Change, Feed, Kind
 from sallyport.store.connection import AtOnce, Connection, run_at_once
+from sallyport.store.prepared import Prepared, prepared_insert
 from sallyport.store.seal import Sealer
 from sallyport.store.turn import Turn
 from sallyport.store.writer import DirectWriter, GroupWriter, Writer
@@ -25,6 +26,11 @@ from sallyport.vocab.clock import Clock
 from sallyport.vocab.events import Event
 
 READERS = 4
+
+_ADD_AUDIT = prepared_insert(
+    schema.audit,
+    ("at", "event", "account_id", "address", "site_id", "app_id", "subject", "detail"),
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +53,12 @@ class Reader:
     async def scalar(self, statement: Executable) -> Any:
         return (await self.conn.execute(statement)).scalar()
 
+    async def one(self, prepared: Prepared, **values: Any) -> Sequence[Any] | None:
+        """The first row of a prepared SELECT, as a plain tuple."""
+        if isinstance(self.conn, AtOnce):
+            return self.conn.first(prepared, values)
+        return (await self.conn.execute(prepared.statement, values)).first()
+
 
 class Tx(Reader):
     """One verb's transaction: what it writes, changes and audits becomes durable together."""
@@ -59,6 +71,12 @@ class Tx(Reader):
     async def run(self, statement: Executable) -> CursorResult[Any]:
         """Execute; `.rowcount` says how many rows a conditional update really changed."""
         return await self.conn.execute(statement)
+
+    async def do(self, prepared: Prepared, **values: Any) -> int:
+        """Execute what is prepared; how many rows a conditional update really changed."""
+        if isinstance(self.conn, AtOnce):
+            return self.conn.run(prepared, values)
+        return (await self.conn.execute(prepared.statement, values)).rowcount
 
     def changed(self, kind: Kind, key: str) -> None:
         """Tell gateways, after the commit, to forget this fact."""
@@ -99,8 +117,8 @@ class Tx(Reader):
         if self.changes:
             rows = [{"at": self.now, "kind": c.kind.value, "key": c.key} for c in self.changes]
             await self.conn.execute(insert(schema.change), rows)
-        if self._audit:
-            await self.conn.execute(insert(schema.audit), self._audit)
+        for row in self._audit:
+            await self.do(_ADD_AUDIT, **row)
 
 
 Verb = Callable[Concatenate[Tx, P], Awaitable[T]]

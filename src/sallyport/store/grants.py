@@ -15,11 +15,17 @@ from sallyport.store.accounts import PERSON
 from sallyport.store.changes import Kind
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.lists import read_names, write_names
+from sallyport.store.prepared import prepared_insert
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
 _grant = schema.grant.c
 _family = schema.token_family.c
+
+_ADD_FAMILY = prepared_insert(
+    schema.token_family,
+    ("id", "grant_id", "scopes", "dpop_jkt", "resource", "created_at", "expires_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,29 @@ async def add_to_grant(
     )
     tx.changed(Kind.GRANT, grant_id)
     return grant_id
+
+
+async def add_family(
+    tx: Tx,
+    family_id: str,
+    grant_id: str,
+    scopes: frozenset[str],
+    expires_at: int,
+    *,
+    dpop_jkt: str | None = None,
+    resource: str | None = None,
+) -> None:
+    """The family of tokens that one code, or one service account's request, gives."""
+    await tx.do(
+        _ADD_FAMILY,
+        id=family_id,
+        grant_id=grant_id,
+        scopes=write_names(scopes),
+        dpop_jkt=dpop_jkt,
+        resource=resource,
+        created_at=tx.now,
+        expires_at=expires_at,
+    )
 
 
 async def end_grant(tx: Tx, actor: Actor, grant_id: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from sqlalchemy import Row, Select, insert
+from sqlalchemy import Row, Select, bindparam, insert
 
 from sallyport.model.access import ClientKind, IntegrationLink, ServiceAccount
 from sallyport.model.directory import Actor, SiteRole
@@ -18,15 +18,23 @@ from sallyport.store import schema
 from sallyport.store.accounts import SERVICE, set_active
 from sallyport.store.directory import end_membership, set_membership
 from sallyport.store.engine import Reader, Tx
-from sallyport.store.grants import add_to_grant, read_grant, select_grants
+from sallyport.store.grants import add_family, add_to_grant, read_grant, select_grants
 from sallyport.store.integrations import create_integration, revoke_integration
-from sallyport.store.lists import write_names
-from sallyport.store.standing import standing_of
+from sallyport.store.standing import prepare_standing, read_standing
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
 _integration = schema.integration.c
 _grant = schema.grant.c
+
+_LIVE = (
+    _integration.kind == ClientKind.SERVICE.value,
+    _integration.revoked_at.is_(None),
+    _grant.revoked_at.is_(None),
+)
+_STANDING = prepare_standing(
+    _grant.client_id == bindparam("client_id"), *_LIVE, others=(_integration.name,)
+)
 
 
 class ServiceRules(Protocol):
@@ -139,29 +147,21 @@ async def issue_to_service(
     `jkt` is the key that it proved to hold, `target` what the token is to be for.
     Each token has a family of its own, so that it can be revoked alone (RFC 7009).
     """
-    account = await service_account_by_client(tx, client_id)
-    standing = await standing_of(tx, account.grant.id) if account is not None else None
-    if account is None or standing is None:
+    row = await tx.one(_STANDING, client_id=client_id)
+    if row is None:
         return None
+    standing, (client_name,) = read_standing(row)
     verdict = rules.judge_service(standing, asked, jkt, target)
     if verdict.action is not Action.ISSUE:
         return Denial(verdict.error, verdict.why)
     expires_at = rules.family_expires_at(verdict.scopes, tx.now)
     resource = None if target is None else target.resource
-    await tx.run(
-        insert(schema.token_family).values(
-            id=family_id,
-            grant_id=standing.grant.id,
-            scopes=write_names(verdict.scopes),
-            resource=resource,
-            created_at=tx.now,
-            expires_at=expires_at,
-            revoked_at=None,
-        )
+    await add_family(
+        tx, family_id, standing.grant.id, verdict.scopes, expires_at, resource=resource
     )
     tx.audit(
         Event.TOKEN_ISSUED,
-        Actor(standing.grant.account_id, account.name, address=address),
+        Actor(standing.grant.account_id, client_name, address=address),
         site_id=standing.grant.site_id,
         app_id=standing.grant.app_id,
         subject=family_id,
@@ -189,11 +189,7 @@ def _service_accounts() -> Select[Any]:
             _integration.created_at.label("client_created_at"),
         )
         .join(schema.integration, _integration.client_id == _grant.client_id)
-        .where(
-            _integration.kind == ClientKind.SERVICE.value,
-            _integration.revoked_at.is_(None),
-            _grant.revoked_at.is_(None),
-        )
+        .where(*_LIVE)
     )
 
 

@@ -1,28 +1,122 @@
-"""What stands behind a grant: the facts without which its tokens are nothing."""
+"""What stands behind a grant: the facts without which its tokens are nothing.
+
+They are read by one statement: every token that is issued asks for them, in its own transaction.
+"""
 
 from __future__ import annotations
 
-from sallyport.model.access import ClientKind
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, select
+
+from sallyport.model.access import ClientKind, Grant, IntegrationLink
 from sallyport.model.redemption import Standing
-from sallyport.store.authority import site_role
+from sallyport.store import schema
 from sallyport.store.engine import Reader
-from sallyport.store.grants import grant_by_id
-from sallyport.store.integrations import integration_by_client_id
+from sallyport.store.lists import read_names
+from sallyport.store.prepared import Prepared
+
+_grant = schema.grant.c
+_integration = schema.integration.c
+_link = schema.integration_link.c
+_member = schema.membership.c
+_admin = schema.organization_admin.c
+_account = schema.account.c
+
+
+def prepare_standing(*which: ColumnElement[bool], others: Sequence[Any] = ()) -> Prepared:
+    """The statement for the standing of one grant; `others` are columns to bring besides."""
+    columns = (
+        _grant.id,
+        _grant.client_id,
+        _grant.account_id,
+        _grant.site_id,
+        schema.environment.c.app_id,
+        _grant.environment_id,
+        _grant.scopes,
+        _grant.created_at,
+        _grant.revoked_at,
+        _integration.revoked_at,
+        _integration.kind,
+        _integration.require_dpop,
+        _link.scopes,
+        _link.product_scopes,
+        _link.optional_scopes,
+        _account.active,
+        _member.role,
+        _admin.account_id,
+    )
+    return Prepared(
+        select(*columns, *others)
+        .select_from(
+            schema.grant.join(schema.environment, schema.environment.c.id == _grant.environment_id)
+            .join(schema.site, schema.site.c.id == _grant.site_id)
+            .outerjoin(schema.integration, _integration.client_id == _grant.client_id)
+            .outerjoin(
+                schema.integration_link,
+                (_link.client_id == _grant.client_id)
+                & (_link.site_id == _grant.site_id)
+                & (_link.environment_id == _grant.environment_id),
+            )
+            .outerjoin(schema.account, _account.id == _grant.account_id)
+            .outerjoin(
+                schema.membership,
+                (_member.account_id == _grant.account_id) & (_member.site_id == _grant.site_id),
+            )
+            .outerjoin(
+                schema.organization_admin,
+                (_admin.account_id == _grant.account_id)
+                & (_admin.organization_id == schema.site.c.organization_id),
+            )
+        )
+        .where(*which)
+    )
+
+
+_BY_GRANT = prepare_standing(_grant.id == bindparam("grant_id"))
 
 
 async def standing_of(reader: Reader, grant_id: str) -> Standing | None:
     """Grant, integration, link and membership as they are now; None where there is no grant."""
-    grant = await grant_by_id(reader, grant_id)
-    if grant is None:
-        return None
-    integration = await integration_by_client_id(reader, grant.client_id)
-    links = integration.links if integration is not None else ()
-    here = (grant.site_id, grant.environment_id)
-    return Standing(
-        grant=grant,
-        integration_alive=integration is not None and integration.revoked_at is None,
-        link=next((each for each in links if (each.site_id, each.environment_id) == here), None),
-        member=await site_role(reader, grant.account_id, grant.site_id) is not None,
-        public=integration is not None and integration.kind is ClientKind.PUBLIC,
-        require_dpop=integration is not None and integration.require_dpop,
+    row = await reader.one(_BY_GRANT, grant_id=grant_id)
+    return None if row is None else read_standing(row)[0]
+
+
+def read_standing(row: Sequence[Any]) -> tuple[Standing, Sequence[Any]]:
+    """A row of `prepare_standing`: the standing, and the other columns."""
+    grant_id, client_id, account_id, site_id, app_id, environment_id = row[:6]
+    consented, created_at, revoked_at = row[6:9]
+    grant = Grant(
+        grant_id,
+        client_id,
+        account_id,
+        site_id,
+        app_id,
+        environment_id,
+        read_names(consented),
+        created_at,
+        revoked_at,
     )
+    ended_at, kind, require_dpop, scopes, product_scopes, optional = row[9:15]
+    active, role, org_admin = row[15:18]
+    link = None
+    if scopes is not None:
+        link = IntegrationLink(
+            grant.site_id,
+            grant.app_id,
+            grant.environment_id,
+            read_names(scopes),
+            read_names(product_scopes),
+            read_names(optional),
+        )
+    standing = Standing(
+        grant=grant,
+        integration_alive=kind is not None and ended_at is None,
+        link=link,
+        # The admins of an organization are members of its sites; nobody is who is not active.
+        member=bool(active) and (role is not None or org_admin is not None),
+        public=kind == ClientKind.PUBLIC.value,
+        require_dpop=bool(require_dpop),
+    )
+    return standing, row[18:]

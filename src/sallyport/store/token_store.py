@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select, update
 
-from sallyport.model.access import OFFLINE_ACCESS, Grant
+from sallyport.model.access import OFFLINE_ACCESS, Grant, TokenFamily
 from sallyport.model.directory import Actor
 from sallyport.model.redemption import (
     Action,
@@ -26,14 +26,55 @@ from sallyport.model.redemption import (
 )
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Tx
-from sallyport.store.grants import end_family, family_by_id, grant_by_id
-from sallyport.store.lists import read_names, write_names
+from sallyport.store.grants import add_family, end_family, family_by_id, grant_by_id
+from sallyport.store.lists import read_names
+from sallyport.store.prepared import Prepared, prepared_insert
 from sallyport.store.standing import standing_of
 from sallyport.vocab.events import Event
 
 _code = schema.authorization_code.c
 _token = schema.refresh_token.c
 _family = schema.token_family.c
+
+# What a refresh asks of the database, each once.
+_TOKEN = Prepared(
+    select(
+        _token.family_id,
+        _token.expires_at,
+        _token.consumed_at,
+        _token.successor,
+        _token.successor_sealed,
+    )
+    .where(_token.digest == bindparam("digest"))
+    .with_for_update()
+)
+_FAMILY = Prepared(
+    select(
+        _family.id,
+        _family.grant_id,
+        _family.scopes,
+        _family.created_at,
+        _family.expires_at,
+        _family.revoked_at,
+        _family.dpop_jkt,
+        _family.resource,
+    )
+    .where(_family.id == bindparam("family_id"))
+    .with_for_update()
+)
+_CONSUMED = Prepared(select(_token.consumed_at).where(_token.digest == bindparam("digest")))
+_CONSUME_TOKEN = Prepared(
+    update(schema.refresh_token)
+    .where(_token.digest == bindparam("presented"), _token.consumed_at.is_(None))
+    .values(
+        consumed_at=bindparam("at"),
+        successor=bindparam("by"),
+        successor_sealed=bindparam("sealed"),
+    )
+)
+_ADD_TOKEN = prepared_insert(
+    schema.refresh_token, ("digest", "family_id", "created_at", "expires_at")
+)
 
 
 class TokenRules(Protocol):
@@ -106,17 +147,14 @@ async def redeem_code(
     if consumed.rowcount != 1:
         return None
     expires_at = rules.family_expires_at(code.scopes, tx.now)
-    await tx.run(
-        insert(schema.token_family).values(
-            id=family_id,
-            grant_id=row.grant_id,
-            scopes=write_names(code.scopes),
-            dpop_jkt=rules.family_key(standing, offer.jkt),
-            resource=row.resource,
-            created_at=tx.now,
-            expires_at=expires_at,
-            revoked_at=None,
-        )
+    await add_family(
+        tx,
+        family_id,
+        row.grant_id,
+        code.scopes,
+        expires_at,
+        dpop_jkt=rules.family_key(standing, offer.jkt),
+        resource=row.resource,
     )
     issue = Issue(
         grant=standing.grant,
@@ -145,22 +183,20 @@ async def rotate_refresh(
     `Issue.sealed` is that earlier successor; None where the one given was stored. The answer is
     None where there is no such token.
     """
-    row = await tx.first(
-        select(schema.refresh_token).where(_token.digest == digest).with_for_update()
-    )
+    row = await tx.one(_TOKEN, digest=digest)
     if row is None:
         return None
-    await tx.first(select(_family.id).where(_family.id == row.family_id).with_for_update())
-    family = await family_by_id(tx, row.family_id)
-    standing = await standing_of(tx, family.grant_id) if family is not None else None
-    if family is None or standing is None:
+    family_id, expires_at, consumed_at, successor_digest, sealed = row
+    found = await _family_behind(tx, family_id)
+    if found is None:
         return None
+    family, standing = found
     token = RefreshFacts(
         client_id=standing.grant.client_id,
         scopes=family.scopes,
-        expires_at=row.expires_at,
-        consumed_at=row.consumed_at,
-        successor_used=await _is_consumed(tx, row.successor),
+        expires_at=expires_at,
+        consumed_at=consumed_at,
+        successor_used=await _is_consumed(tx, successor_digest),
         family_revoked_at=family.revoked_at,
         family_expires_at=family.expires_at,
         standing=standing,
@@ -182,20 +218,18 @@ async def rotate_refresh(
         family_expires_at=family.expires_at,
         scopes=verdict.scopes,
         refreshable=True,
-        sealed=row.successor_sealed if repeated else None,
+        sealed=sealed if repeated else None,
         resource=family.resource if offer.target is None else offer.target.resource,
     )
     if not repeated:
-        consumed = await tx.run(
-            update(schema.refresh_token)
-            .where(_token.digest == digest, _token.consumed_at.is_(None))
-            .values(
-                consumed_at=tx.now,
-                successor=successor.digest,
-                successor_sealed=successor.sealed,
-            )
+        consumed = await tx.do(
+            _CONSUME_TOKEN,
+            presented=digest,
+            at=tx.now,
+            by=successor.digest,
+            sealed=successor.sealed,
         )
-        if consumed.rowcount != 1:
+        if consumed != 1:
             return None
         await _add_refresh(tx, rules, successor.digest, issue)
     key = rules.family_key(standing, offer.jkt)
@@ -242,22 +276,40 @@ async def family_of_refresh(reader: Reader, digest: str) -> tuple[str, str] | No
     return None if row is None else (row.family_id, row.client_id)
 
 
-async def _is_consumed(reader: Reader, digest: str | None) -> bool:
+async def _family_behind(tx: Tx, family_id: str) -> tuple[TokenFamily, Standing] | None:
+    """The family of a refresh token, held, and what stands behind it."""
+    held = await tx.one(_FAMILY, family_id=family_id)
+    standing = await standing_of(tx, held[1]) if held is not None else None
+    if held is None or standing is None:
+        return None
+    _, grant_id, scopes, created_at, expires_at, revoked_at, dpop_jkt, resource = held
+    family = TokenFamily(
+        family_id,
+        grant_id,
+        read_names(scopes),
+        created_at,
+        expires_at,
+        revoked_at,
+        dpop_jkt,
+        resource,
+    )
+    return family, standing
+
+
+async def _is_consumed(tx: Tx, digest: str | None) -> bool:
     if digest is None:
         return False
-    consumed_at = await reader.scalar(select(_token.consumed_at).where(_token.digest == digest))
-    return consumed_at is not None
+    row = await tx.one(_CONSUMED, digest=digest)
+    return row is not None and row[0] is not None
 
 
 async def _add_refresh(tx: Tx, rules: TokenRules, digest: str, issue: Issue) -> None:
-    await tx.run(
-        insert(schema.refresh_token).values(
-            digest=digest,
-            family_id=issue.family_id,
-            created_at=tx.now,
-            expires_at=rules.refresh_expires_at(issue.family_expires_at, tx.now),
-            consumed_at=None,
-        )
+    await tx.do(
+        _ADD_TOKEN,
+        digest=digest,
+        family_id=issue.family_id,
+        created_at=tx.now,
+        expires_at=rules.refresh_expires_at(issue.family_expires_at, tx.now),
     )
 
 

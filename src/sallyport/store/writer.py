@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -60,6 +61,9 @@ class GroupWriter:
         self._task: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
         self._closed = False
+        # Of the writer's thread alone.
+        self._conn: SyncConnection | None = None
+        self._at_once: AtOnce | None = None
 
     async def run(self, job: Job[T]) -> T:
         if self._closed:
@@ -78,12 +82,15 @@ class GroupWriter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*self._confirming)
+        self._thread.submit(self._let_go)
         self._thread.shutdown()
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             group = [await self._queue.get()]
+            # What the loop has at hand joins the group: a turn of it costs less than a flush.
+            await asyncio.sleep(0)
             while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get_nowait())
             try:
@@ -96,12 +103,16 @@ class GroupWriter:
                 self._queue.task_done()
 
     def _commit(self, group: list[_Waiting]) -> None:
-        with self._turn, self._engine.begin() as conn:
+        with self._turn:
+            self._run_group(group)
+
+    def _run_group(self, group: list[_Waiting]) -> None:
+        at_once = self._at_once = self._at_once or self._open()
+        with at_once.transaction():
             for waiting in group:
                 try:
-                    with conn.begin_nested():
-                        work = waiting.job(AtOnce(conn))
-                        waiting.result, waiting.changes = run_at_once(work)
+                    with at_once.savepoint():
+                        waiting.result, waiting.changes = run_at_once(waiting.job(at_once))
                 except Exception as error:
                     waiting.error = error
 
@@ -125,6 +136,20 @@ class GroupWriter:
         await self._feed.confirm()
         for waiting in told:
             self._settle(waiting)
+
+    def _open(self) -> AtOnce:
+        """The writer's one connection. A group's transaction is begun and ended by the driver:
+
+        SQLAlchemy would take longer over that than SQLite does. It sees one transaction all along.
+        """
+        self._conn = self._engine.connect()
+        self._conn.begin()
+        self._conn.connection.rollback()
+        return AtOnce(self._conn)
+
+    def _let_go(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
 
     def _settle(self, waiting: _Waiting) -> None:
         if waiting.future.done():

@@ -8,7 +8,6 @@ ends.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -69,10 +68,7 @@ def mint(
     }
     if jkt is not None:
         claims["cnf"] = {"jkt": jkt}
-    signing = ring.signing_at(now)
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": signing.kid}
-    payload = json.dumps(claims, separators=(",", ":"))
-    return jws.serialize_compact(header, payload, signing.key, registry=_REGISTRY)
+    return ring.signing_at(now).write(TYPE, claims)
 
 
 def verify(ring: KeyRing, issuer: str, raw: str, now: int) -> VerifiedToken:

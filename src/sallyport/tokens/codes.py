@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sallyport.model.redemption import CodeOffer, Denial, Issue
+from sallyport.store.client_secrets import while_live
 from sallyport.store.engine import Store
 from sallyport.store.token_store import redeem_code
 from sallyport.tokens.policy import INVALID_GRANT, UNKNOWN_CODE, TokenPolicy
@@ -26,13 +27,24 @@ def new_code() -> tuple[str, str]:
 
 
 async def redeem(
-    store: Store, policy: TokenPolicy, code: str, offer: CodeOffer, address: str | None
+    store: Store,
+    policy: TokenPolicy,
+    code: str,
+    offer: CodeOffer,
+    address: str | None,
+    secret_digest: str | None = None,
 ) -> Redeemed | Denial:
-    """Exchange a code; durable when it returns."""
+    """Exchange a code; durable when it returns.
+
+    `secret_digest` is of the secret that the client proved itself by. Raises `SecretEnded`.
+    """
     if not ids.is_well_formed(code, ids.AUTHORIZATION_CODE):
         return Denial(INVALID_GRANT, UNKNOWN_CODE)
     refresh_token = ids.new_secret(ids.REFRESH_TOKEN)
     issue = await store.write(
+        while_live,
+        offer.client_id,
+        secret_digest,
         redeem_code,
         policy,
         ids.digest(code),

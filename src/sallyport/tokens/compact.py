@@ -15,6 +15,11 @@ def read_octets(part: str) -> bytes:
     return data
 
 
+def write_octets(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
 def read_object(part: str) -> dict[str, Any]:
     """A JSON object in UTF-8 in which no member comes twice. Raises `ValueError`."""
     try:

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey
 
 from sallyport.model.directory import Actor
 from sallyport.store.engine import Store
 from sallyport.store.keys import ensure_signing_key, live_signing_keys, rotate_signing_key
+from sallyport.tokens.compact import write_octets
 from sallyport.tokens.policy import TokenPolicy
 
 ALGORITHM = "ES256"
 _CURVE = "P-256"
+_ES256 = ECDSA(SHA256())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,24 @@ class SigningKey:
     kid: str
     key: ECKey
     signs_from: int = 0
+
+    def write(self, kind: str, claims: dict[str, Any]) -> str:
+        """A compact JWS of these claims (RFC 7515 section 7.1); `kind` is its `typ`."""
+        signed = f"{_header(kind, self.kid)}.{write_octets(msgspec.json.encode(claims))}"
+        return f"{signed}.{write_octets(self._signature(signed.encode()))}"
+
+    def _signature(self, signed: bytes) -> bytes:
+        """r and s, 32 bytes each (RFC 7518 section 3.4)."""
+        private = self.key.private_key
+        assert private is not None
+        r, s = decode_dss_signature(private.sign(signed, _ES256))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+@lru_cache(maxsize=64)
+def _header(kind: str, kid: str) -> str:
+    """The first part of every token of a kind that one key signs."""
+    return write_octets(msgspec.json.encode({"alg": ALGORITHM, "typ": kind, "kid": kid}))
 
 
 class KeyRing:

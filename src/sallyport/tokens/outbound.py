@@ -7,21 +7,16 @@ verifies one is in docs/reference/product-apis.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from joserfc import jws
-
-from sallyport.tokens.keys import ALGORITHM, KeyRing
+from sallyport.tokens.keys import KeyRing
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.ids import app_ari, new_id
 
 LIFETIME: Final = 60 * SECOND
 TYPE: Final = "sallyport-app+jwt"
-
-_REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +60,7 @@ def mint_outbound(ring: KeyRing, issuer: str, audience: str, caller: AppCall, no
     if caller.account_id is not None:
         # RFC 8693 section 4.1: the app acts for the user who is the subject.
         claims["act"] = {"sub": app}
-    signing = ring.signing_at(now)
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": signing.kid}
-    payload = json.dumps(claims, separators=(",", ":"))
-    return jws.serialize_compact(header, payload, signing.key, registry=_REGISTRY)
+    return ring.signing_at(now).write(TYPE, claims)
 
 
 def _scope_text(scopes: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ takes it to see to, by its `digest`.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -15,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sallyport.tokens.compact import read_object
+from sallyport.tokens.compact import read_object, write_octets
 from sallyport.tokens.jwk import is_signed, public_members
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
@@ -115,12 +114,12 @@ def is_thumbprint(text: str) -> bool:
 def thumbprint(members: Mapping[str, str]) -> str:
     """The thumbprint of a key's required members (RFC 7638 section 3)."""
     text = json.dumps(dict(members), sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(text.encode("ascii")).digest())
+    return write_octets(hashlib.sha256(text.encode("ascii")).digest())
 
 
 def token_digest(access_token: str) -> str:
     """What `ath` holds for an access token (RFC 9449 section 4.2)."""
-    return _base64url(hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).digest())
+    return write_octets(hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).digest())
 
 
 def _only(values: Sequence[str]) -> str:
@@ -235,10 +234,6 @@ def _moment(claims: dict[str, Any], name: str) -> int | None:
 def _plain_triplet(found: re.Match[str]) -> str:
     character = chr(int(found[0][1:], 16))
     return character if character in _UNRESERVED else found[0].upper()
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def _invalid(detail: str) -> Refused:

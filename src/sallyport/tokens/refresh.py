@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sallyport.model.redemption import Denial, RefreshOffer
+from sallyport.store.client_secrets import while_live
 from sallyport.store.engine import Store
 from sallyport.store.seal import KEY_BYTES, Sealer
 from sallyport.store.token_store import Successor, rotate_refresh
@@ -21,14 +22,25 @@ _PURPOSE = "refresh-token successor"
 
 
 async def rotate(
-    store: Store, policy: TokenPolicy, presented: str, offer: RefreshOffer, address: str | None
+    store: Store,
+    policy: TokenPolicy,
+    presented: str,
+    offer: RefreshOffer,
+    address: str | None,
+    secret_digest: str | None = None,
 ) -> Redeemed | Denial:
-    """Exchange a refresh token for its one successor; durable when it returns."""
+    """Exchange a refresh token for its one successor; durable when it returns.
+
+    `secret_digest` is of the secret that the client proved itself by. Raises `SecretEnded`.
+    """
     if not ids.is_well_formed(presented, ids.REFRESH_TOKEN):
         return Denial(INVALID_GRANT, UNKNOWN_REFRESH)
     sealer = _sealer_of(presented)
     successor = ids.new_secret(ids.REFRESH_TOKEN)
     issue = await store.write(
+        while_live,
+        offer.client_id,
+        secret_digest,
         rotate_refresh,
         policy,
         ids.digest(presented),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sallyport.model.redemption import Denial
 from sallyport.model.target import Target
+from sallyport.store.client_secrets import while_live
 from sallyport.store.engine import Store
 from sallyport.store.service_accounts import issue_to_service
 from sallyport.tokens.codes import Redeemed
@@ -19,14 +20,26 @@ async def issue(
     address: str | None,
     jkt: str | None = None,
     target: Target | None = None,
+    secret_digest: str | None = None,
 ) -> Redeemed | Denial:
     """A token family for an authenticated service account; durable when it returns.
 
     `scopes` are un-namespaced; None asks for all that was allowed. `jkt` is the key that
-    the account proved to hold, `target` what the token is to be for.
+    the account proved to hold, `target` what the token is to be for, `secret_digest` of the secret
+    that it proved itself by. Raises `SecretEnded`.
     """
     issued = await store.write(
-        issue_to_service, policy, client_id, scopes, ids.new_id(), address, jkt, target
+        while_live,
+        client_id,
+        secret_digest,
+        issue_to_service,
+        policy,
+        client_id,
+        scopes,
+        ids.new_id(),
+        address,
+        jkt,
+        target,
     )
     if issued is None:
         return Denial(

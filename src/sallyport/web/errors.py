@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
@@ -77,6 +78,22 @@ def wants_page(request: Request) -> bool:
 def exception_handlers() -> dict[Any, Handler]:
     """What the outer application does with refusals, unknown addresses and failures."""
     return {Refused: _on_refused, HTTPException: not_found_page, Exception: _on_failure}
+
+
+def without_a_router(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """One endpoint as an application, its failures answered as the outer application does."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+        except Refused as refused:
+            response = await _on_refused(request, refused)
+        except Exception as error:
+            response = await _on_failure(request, error)
+        await response(scope, receive, send)
+
+    return app
 
 
 def failure(error: BaseException) -> tuple[Refused, str]:
