@@ -34,7 +34,11 @@ proxies: ## nginx and Caddy, which the tests of examples/proxies start
 	@scripts/ensure-proxies
 
 wrk: ## the load of the benchmarks (Debian's wrk)
-	@scripts/ensure-wrk
+	@scripts/ensure-program wrk
+
+bench: $(VENV)/.ready-dev wrk ## measure the gateway beside others (ARGS="--short")
+	@scripts/ensure-program nginx
+	$(BIN)/python -m bench.gateway $(ARGS)
 
 bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--short")
 	$(BIN)/python -m bench.runtime $(ARGS)
@@ -48,6 +52,7 @@ bench-facts: $(VENV)/.ready-dev ## measure a call among a million grants (ARGS="
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --extra otel --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group bench -c requirements/run.txt -o requirements/bench.txt
 
 clean: ## forget the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

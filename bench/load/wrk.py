@@ -33,7 +33,7 @@ class Run:
 def require_wrk() -> None:
     """Raises `NoWrk`."""
     if shutil.which("wrk") is None:
-        raise NoWrk("The load comes from wrk. Install it (Debian: scripts/ensure-wrk).")
+        raise NoWrk("The load comes from wrk. Install it (Debian: scripts/ensure-program wrk).")
 
 
 def run_wrk(

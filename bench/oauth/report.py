@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.load.figures import cell, spread, told
 from bench.load.packages import CACHE
 from bench.load.wrk import Run
 
@@ -47,10 +48,10 @@ class Report:
             {
                 "name": turns[0].name,
                 "kind": turns[0].kind,
-                "rate": _spread([each.run.rate for each in turns]),
-                "p50_ms": _spread([each.run.p50_ms for each in turns]),
-                "p99_ms": _spread([each.run.p99_ms for each in turns]),
-                "cpu_us": _spread([each.cpu_us for each in turns]),
+                "rate": spread([each.run.rate for each in turns]),
+                "p50_ms": spread([each.run.p50_ms for each in turns]),
+                "p99_ms": spread([each.run.p99_ms for each in turns]),
+                "cpu_us": spread([each.cpu_us for each in turns]),
                 "requests": sum(each.run.requests for each in turns),
                 "failed": sum(each.run.failed for each in turns),
             }
@@ -61,19 +62,16 @@ class Report:
         ratios = [a.run.rate / b.run.rate for a, b in zip(ours, theirs, strict=True)]
         for each in self.contenders:
             if (each["name"], each["kind"]) == (theirs[0].name, theirs[0].kind):
-                each["ours_over_this"] = _spread(ratios)
+                each["ours_over_this"] = spread(ratios)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
 
     def as_markdown(self) -> str:
-        about = self.machine
         lines = [
             "# The token endpoint, measured",
             "",
-            f"{about['at']}: {about['cpu']}, {about['cores']} cores, {about['memory_mb']} MB, "
-            f"Linux {about['kernel']}, Python {about['python']}, as {about['user']}. "
-            f"Load before it began: {', '.join(map(str, about['load_before']))}.",
+            told(self.machine),
             "",
             f"{self.rounds} rounds of {self.seconds:g} s, the contenders in another order in each; "
             f"{self.connections} connections of wrk, kept open. {self.cores} "
@@ -97,10 +95,10 @@ class Report:
         for each in self.contenders:
             over = each.get("ours_over_this")
             lines.append(
-                f"| {each['name']} | {SHOWN[each['kind']]} | {_cell(each['rate'], 0)} "
-                f"| {_cell(each['p50_ms'], 1)} | {_cell(each['p99_ms'], 1)} "
-                f"| {_cell(each['cpu_us'], 0)} | {each['failed']} of {each['requests']} "
-                f"| {_cell(over, 2) if over else ''} |"
+                f"| {each['name']} | {SHOWN[each['kind']]} | {cell(each['rate'], 0)} "
+                f"| {cell(each['p50_ms'], 1)} | {cell(each['p99_ms'], 1)} "
+                f"| {cell(each['cpu_us'], 0)} | {each['failed']} of {each['requests']} "
+                f"| {cell(over, 2) if over else ''} |"
             )
         return "\n".join(lines) + "\n"
 
@@ -123,18 +121,3 @@ def write(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "oauth.json").write_text(report.as_json())
     (folder / "oauth.md").write_text(report.as_markdown())
-
-
-def _spread(taken: Sequence[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(taken), 3),
-        "min": round(min(taken), 3),
-        "max": round(max(taken), 3),
-    }
-
-
-def _cell(spread: dict[str, float], digits: int) -> str:
-    return (
-        f"{spread['median']:,.{digits}f} [{spread['min']:,.{digits}f} to "
-        f"{spread['max']:,.{digits}f}]"
-    )

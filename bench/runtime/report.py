@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.load.figures import spread
 from bench.runtime.memory import Held
 
 KINDS = {
@@ -59,7 +59,7 @@ class Report:
         self.contenders.append(
             {
                 "name": name,
-                "ms": {kind: _spread(taken[kind]) for kind in KINDS if kind in taken},
+                "ms": {kind: spread(taken[kind]) for kind in KINDS if kind in taken},
                 "idle_mb": asdict(held) if held is not None else None,
             }
         )
@@ -78,8 +78,8 @@ class Report:
                 "name": name,
                 "installations": installations,
                 "seconds_until_all_answered": round(seconds, 2),
-                "first_ms": _spread(first),
-                "again_ms": _spread(again),
+                "first_ms": spread(first),
+                "again_ms": spread(again),
                 "uss_mb_each": round(held.uss / installations, 2),
                 "pss_mb_all": round(held.pss, 1),
             }
@@ -129,14 +129,6 @@ class Report:
                 f"| {_cell(each['again_ms'])} | {each['uss_mb_each']} | {each['pss_mb_all']} |"
             )
         return "\n".join(lines) + "\n"
-
-
-def _spread(taken: Sequence[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(taken), 3),
-        "min": round(min(taken), 3),
-        "max": round(max(taken), 3),
-    }
 
 
 def _cell(spread: dict[str, float] | None) -> str:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="scripts/ensure-wrk installs wrk")
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="scripts/ensure-program wrk installs wrk")
 def test_the_short_benchmark_issues_and_refreshes_without_a_failure(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.oauth", "--short", "--no-others", "--out", str(tmp_path)],
@@ -44,5 +44,5 @@ def test_without_wrk_the_benchmark_says_where_it_comes_from(tmp_path: Path) -> N
         env={"PATH": str(tmp_path)},
     )
     assert done.returncode == 1
-    assert "scripts/ensure-wrk" in done.stderr
+    assert "scripts/ensure-program wrk" in done.stderr
     assert not (tmp_path / "oauth.md").exists()
