@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
+import pytest
 from sqlalchemy import select
 
+from sallyport.control.provider import Provider, ProviderConfig
+from sallyport.control.signin import sign_in
+from sallyport.model.claims import ClaimMapping
 from sallyport.store import schema
 from sallyport.store.engine import Reader
+from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import API_TOKEN, is_well_formed, new_secret
 from serving import OPERATOR_EMAIL, PASSWORD, Platform, audit, link_token, login, refused
 
@@ -223,3 +229,17 @@ def test_no_secret_is_stored_or_audited_as_it_is(platform: Platform) -> None:
     assert "ada@acme.test" in stored
     for secret in (token, PASSWORD, link_token(platform.setup_link)):
         assert secret not in stored
+
+
+def test_passwords_may_be_for_operators_alone(platform: Platform) -> None:
+    """Planted bug that this was seen to fail on: the setting looked at on the sign-in page only."""
+    config = ProviderConfig("https://idp.test", "c", "s", "openid", "Idp", ClaimMapping())
+    alone = replace(config, passwords_for_all=False)
+    services = replace(platform.services, provider=Provider(alone))
+    with platform.make_account("pia@acme.test"):
+        platform.act(sign_in(platform.services, "pia@acme.test", PASSWORD, None))
+        with pytest.raises(Refused) as caught:
+            platform.act(sign_in(services, "pia@acme.test", PASSWORD, None))
+        assert caught.value.reason is Reason.CREDENTIALS_INVALID
+    account, _ = platform.act(sign_in(services, OPERATOR_EMAIL, PASSWORD, None))
+    assert account.operator

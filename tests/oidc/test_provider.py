@@ -49,7 +49,7 @@ def role_of(company: Company, email: str) -> str | None:
 def test_a_claim_that_is_gone_takes_the_membership_from_the_next_call(
     company: Company, company_app: DeployedApp
 ) -> None:
-    """Planted: memberships never taken away; taken without the change feed; given by hand ones
+    """Planted: memberships never taken away; taken without the change feed; those given by hand
     taken; a refused person's left."""
     company.idp.be("paul", "staff", "acme")
     with company.browser() as browser:
@@ -95,7 +95,7 @@ def consent(company: Company, app: DeployedApp, browser: Walker) -> str:
 
 @pytest.mark.parametrize("groups", [(), ("acme",), ("staff", "suspended"), ("Staff",)], ids=str)
 def test_who_is_refused_gets_no_account(company: Company, groups: tuple[str, ...]) -> None:
-    """Planted: `require` and `refuse` not looked at; an account made before them."""
+    """Nothing of theirs is kept, and nothing of the mapping is told."""
     company.idp.be("stranger", *groups)
     with company.browser() as browser:
         answer = browser.sign_in()
@@ -158,7 +158,7 @@ def password_sign_in(browser: Walker, person: dict[str, str]) -> None:
 
 
 def test_an_answer_counts_once_and_in_its_own_browser(company: Company) -> None:
-    """Planted: the state not used up; the state compared with nothing; any cookie taken."""
+    """Planted: the state not used up; the state compared with nothing."""
     company.idp.be("ines", "staff", "acme")
     with company.browser() as browser, company.browser() as victim:
         back = browser.back()

@@ -101,7 +101,7 @@ def test_what_the_metadata_says_is_used(hostile: Hostile) -> None:
         b"{",
         b"\xff",
         b"[" * 50_000,
-        b'{"a": "' + b"x" * LARGEST_ANSWER + b'"}',
+        {"padding": "x" * LARGEST_ANSWER},
         {"issuer": "https://other.test"},
         "/elsewhere",
     ],

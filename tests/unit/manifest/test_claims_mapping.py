@@ -1,8 +1,7 @@
 """The mapping of claims: what it admits, and what is wrong with a file, by line and column.
 
-Planted bugs that these tests were seen to fail on: `refuse` after `require` only; a list that
-contains a number taken for its text; `equals: true` that 1 fits; the last role in the file winning;
-an email without `email_verified`.
+Planted bugs that these tests were seen to fail on: `refuse`, or `require`, not looked at;
+`equals: true` that 1 fits; the last role in the file winning; an email without `email_verified`.
 """
 
 from __future__ import annotations
