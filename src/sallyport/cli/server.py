@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -116,10 +117,23 @@ async def _listening(server: Server, bound: socket.socket) -> AsyncIterator[None
             if task.done():
                 task.result()
             await asyncio.sleep(0.005)
+        settle_memory()
         yield
     finally:
         server.should_exit = True
         await task
+
+
+def settle_memory() -> None:
+    """Leave what is there after the start alone in later collections.
+
+    Modules, tables and schemas stay for good. Looked through again and again they would hold up
+    every call on its way for tens of milliseconds; what calls leave behind is little, and rarely a
+    circle.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _tls(settings: Settings) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class Call:
     def traceparent(self) -> TraceParent:
         """This call as the parent of what it causes; its span is part of its invocation id."""
         sampled = self.sampled or (self.parent is not None and self.parent.sampled)
-        return TraceParent(self.trace_id, self.invocation_id.replace("-", "")[-16:], sampled)
+        span_id = self.invocation_id[19:23] + self.invocation_id[24:]
+        return TraceParent(self.trace_id, span_id, sampled)
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header, in order; `name` in lower case."""

@@ -20,7 +20,7 @@ from sallyport.model.manifest import Function
 from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
 from sallyport.vocab.errors import Refused
-from sallyport.vocab.ids import new_id, new_trace_id
+from sallyport.vocab.ids import new_id, new_ordered_id, new_trace_id
 from sallyport.vocab.trace import read_traceparent
 
 Message = MutableMapping[str, Any]
@@ -250,8 +250,8 @@ def new_call(
         headers=headers,
         content_length=None if chunked else _length(lengths),
         now=now,
-        trace_id=new_trace_id() if parent is None else parent.trace_id,
-        decision_id=new_id(),
+        trace_id=new_trace_id(now) if parent is None else parent.trace_id,
+        decision_id=new_ordered_id(now),
         invocation_id=new_id(),
         peer=peer,
         parent=parent,

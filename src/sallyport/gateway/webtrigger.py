@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from urllib.parse import unquote
 
 from sallyport.gateway import answer, refuse
@@ -254,7 +253,7 @@ def _checked(call: Call, trigger: WebTrigger, outcome: Answer) -> Answer:
         if output.key == key:
             body = (output.body or "").encode()
             headers = (("content-type", output.content_type or "text/plain"),) if body else ()
-            return replace(outcome, status=output.status, headers=headers, body=body)
+            return outcome._replace(status=output.status, headers=headers, body=body)
     raise _bad(call, "a static web trigger returns the outputKey of one of its declared outputs")
 
 

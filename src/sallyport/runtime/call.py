@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
 
@@ -97,8 +97,7 @@ class CallContext(dict[str, Any]):
             return self._text
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One call of one function.
 
     `request` holds `method, path, userPath, headers, queryParameters, pathParameters` as
@@ -118,8 +117,7 @@ class Invocation:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the handler answered, checked: fit to be sent to the caller as it is.
 
     Header names are lower case; a name may occur more than once. There is a `content-type` where

@@ -6,8 +6,8 @@ believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -35,8 +35,7 @@ TOO_LARGE: Final = f"the body is larger than {LARGEST_BODY // MEGABYTE} MB"
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """An outcome, what to log of it, and whether the call left processes behind in the worker."""
 
     outcome: Answer | Failure
@@ -53,21 +52,44 @@ def check_result(header: bytes, body: bytes, duration_us: int) -> Checked:
 
     `header` is JSON: `{"status": int, "headers": [[name, value], ...], "children"?: bool}`.
     """
+    head = _read_again(header) if len(header) <= _LONGEST_KEPT else _read(header)
+    if isinstance(head, str):
+        return _bad(head, duration_us)
+    if len(body) > LARGEST_BODY:
+        return _bad(TOO_LARGE, duration_us, "too_large")
+    if head.status in BODILESS:
+        body = b""
+    headers = head.with_type if body else head.headers
+    return Checked(Answer(head.status, headers, body, duration_us), None, head.children)
+
+
+class _Head(NamedTuple):
+    """A header that was read and checked; `with_type` are its headers where there is a body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    with_type: tuple[tuple[str, str], ...]
+    children: bool
+
+
+def _read(header: bytes) -> _Head | str:
+    """What the header of a result says, or what is wrong with it."""
     try:
         result = _result.decode(header)
     except UNREADABLE as error:
-        return _bad(f"the result is not readable: {error}", duration_us)
-    if len(body) > LARGEST_BODY:
-        return _bad(TOO_LARGE, duration_us, "too_large")
+        return f"the result is not readable: {error}"
     problem = _problem(result)
     if problem is not None:
-        return _bad(problem, duration_us)
-    headers = tuple(result.headers)
-    if result.status in BODILESS:
-        body = b""
-    if body and not any(name == "content-type" for name, _ in headers):
-        headers += (("content-type", "application/json"),)
-    return Checked(Answer(result.status, headers, body, duration_us), None, result.children)
+        return problem
+    headers = with_type = tuple(result.headers)
+    if not any(name == "content-type" for name, _ in headers):
+        with_type += (("content-type", "application/json"),)
+    return _Head(result.status, headers, with_type, result.children)
+
+
+# Most answers of an app have the same few headers; what they say depends on nothing else.
+_read_again = lru_cache(maxsize=1024)(_read)
+_LONGEST_KEPT = 512
 
 
 def check_failure(header: bytes, duration_us: int) -> Checked:

@@ -80,35 +80,34 @@ class Buckets:
         """
         levels = self._levels
         charged = []
-        worst: Standing | None = None
-        quotas = tuple(quota for _, quota in asked)
+        worst: tuple[Quota, int, int, int] | None = None
         for key, quota in asked:
-            calls, window = quota.calls, quota.window
+            _, calls, window = quota
             full = calls * window
             level = levels.get(key)
             weight = left_in(level, calls, self.depth * full, now) if level is not None else 0
             over = weight + window - full
             if over <= 0:
                 weight += window
+                remaining, wait = (full - weight) // window, 0
+            else:
+                remaining, wait = 0, -(-over // calls)
             empties = -(-weight // calls)
-            standing = Standing(
-                quotas,
-                quota,
-                (full - weight) // window if over <= 0 else 0,
-                empties,
-                max(0, -(-over // calls)),
-            )
-            if worst is None or _is_tighter(standing, worst):
-                worst = standing
+            if worst is None or (
+                wait > worst[3]
+                if wait or worst[3]
+                else remaining * worst[0].calls < worst[1] * calls
+            ):
+                worst = (quota, remaining, empties, wait)
             charged.append((key, Level(weight, now, now + empties)))
         assert worst is not None
-        if worst.wait == 0:
+        if worst[3] == 0:
             for key, level in charged:
                 # Taken out and put in again, so that the order is that of the last charge.
                 levels.pop(key, None)
                 levels[key] = level
             self.sweep(now)
-        return worst
+        return Standing(tuple([quota for _, quota in asked]), *worst)
 
     def give_back(self, asked: Sequence[tuple[Key, Quota]], now: int) -> None:
         """Take one call out of every bucket again: it does not count after all."""
@@ -137,12 +136,6 @@ def left_in(level: Level, calls: int, full: int, now: int) -> int:
     """What is left in a bucket of now `calls` calls, which may have been other than before."""
     drained = max(0, now - level.at) * calls
     return max(0, min(full, level.weight) - drained)
-
-
-def _is_tighter(one: Standing, other: Standing) -> bool:
-    if one.wait or other.wait:
-        return one.wait > other.wait
-    return one.remaining * other.tightest.calls < other.remaining * one.tightest.calls
 
 
 def a_minute(name: str, calls: int) -> Quota | None:

@@ -1,8 +1,8 @@
 """Ids and secrets: how they are made, what they look like, how they are hashed.
 
-Ids are random UUIDs. Opaque secrets are `<prefix>_<43 characters>_<6 check characters>`, so that
-secret scanners can recognise them and a mistyped one is refused without a lookup;
-docs/reference/secrets.md has the format.
+Ids are random UUIDs; those of calls begin with the time. Opaque secrets are `<prefix>_<43
+characters>_<6 check characters>`, so that secret scanners can recognise them and a mistyped one is
+refused without a lookup; docs/reference/secrets.md has the format.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ APP_ARI_PREFIX = "ari:cloud:ecosystem::app/"
 
 
 _RANDOM_BYTES = 4096
+_48_BITS = (1 << 48) - 1
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
@@ -81,9 +82,22 @@ def new_id() -> str:
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{variant}{drawn[17:20]}-{drawn[20:]}"
 
 
-def new_trace_id() -> str:
-    """A random trace id: a UUID without its hyphens."""
-    return new_id().replace("-", "")
+def new_ordered_id(now: int) -> str:
+    """A UUID (version 7) that begins with the time, in milliseconds, and is random behind it.
+
+    Rows that come in the order of their ids cost an index a fraction of those that come anywhere.
+    """
+    drawn = _hex.next()
+    at = f"{now & _48_BITS:012x}"
+    return f"{at[:8]}-{at[8:]}-7{drawn[13:16]}-{_VARIANTS[drawn[16]]}{drawn[17:20]}-{drawn[20:]}"
+
+
+def new_trace_id(now: int) -> str:
+    """A trace id that begins with the time, in milliseconds; the rest of it is random.
+
+    The rightmost 56 bits are (W3C Trace Context, level 2, section 3.2.2.3), and 24 before them.
+    """
+    return f"{now & _48_BITS:012x}{_hex.next()[12:]}"
 
 
 def is_uuid(text: str) -> bool:

@@ -71,6 +71,10 @@ def describe(error: BaseException) -> str:
     return type(error).__name__
 
 
+# Made once: `json.dumps` would make an encoder for each body.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def _body(body: Any) -> bytes:
     if body is None:
         return b""
@@ -80,9 +84,7 @@ def _body(body: Any) -> bytes:
         if isinstance(body, (bytes, bytearray, memoryview)):
             return bytes(body)
         if isinstance(body, (Mapping, list, tuple)):
-            return json.dumps(
-                body, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            ).encode()
+            return _encode(body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadResult(f"'body' cannot be sent: {error}") from None
     raise BadResult(f"'body' must be str, bytes, dict, list or None, not {type(body).__name__}")

@@ -187,6 +187,8 @@ class Worker:
         self._lines = 0
         self._bytes = 0
         self._handlers: dict[str, tuple[Callable[..., Any], int]] = {}
+        # What the platform says of every call of a function: there are as many as functions.
+        self._orders: dict[bytes, dict[str, Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         log.emit = self._emit
         exchange = _Exchange(capabilities)
@@ -227,7 +229,9 @@ class Worker:
     def _run(self, id: int, payload: bytes) -> bool:
         """Run a call and answer it; whether it left processes behind."""
         order, request, context, body = frames.split_call(payload)
-        call = json.loads(order.decode())
+        call = self._orders.get(order)
+        if call is None:
+            call = self._orders[order] = json.loads(order.decode())
         try:
             result = self._invoke(call, Late(request), Late(context), body)
             status, pairs, content = results.convert(result, call["moduleType"])
