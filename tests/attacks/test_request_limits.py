@@ -110,8 +110,8 @@ def test_nobody_spends_what_is_a_clients(limited: Server) -> None:
 def test_invented_clients_fill_no_memory(limited: Server, limits: RequestLimits) -> None:
     for n in range(ADDRESS):
         ask_from(limited, "127.0.0.9", ENDPOINTS[0], client_id="x" * 1000 + str(n))
-    assert len(limits._clients) == 0
-    assert len(limits._addresses) == 1
+    assert len(limits.clients) == 0
+    assert len(limits.addresses) == 1
 
 
 def test_setup_and_sign_in_are_counted_by_address(unclaimed: Platform) -> None:
