@@ -1,4 +1,9 @@
-"""Gateway processes that die, stand still or are told to stop; and a host that dies."""
+"""Gateway processes that die, stand still or are told to stop; and a host that dies.
+
+Planted bugs that these tests were seen to fail on: the host starting calls that were decided from
+facts older than two seconds, with a gateway that relies on them; the runs of a process that died
+left as they were.
+"""
 
 from __future__ import annotations
 

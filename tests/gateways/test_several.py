@@ -1,4 +1,9 @@
-"""Two gateway processes on one port act as one platform does."""
+"""Two gateway processes on one port act as one platform does.
+
+Planted bugs that these tests were seen to fail on: not waiting for the other process after a
+commit; proofs remembered by each process alone; what was taken from quotas told to nobody; a call
+not decided again when its body is here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Buckets of several processes: each may let a little too much through, and that is owed."""
+"""Buckets of several processes: each may let a little too much through, and that is owed.
+
+Planted bug that these tests were seen to fail on: forgetting what is owed beyond a full bucket.
+"""
 
 from __future__ import annotations
 
