@@ -130,8 +130,7 @@ async def _calls(house: House, busy: Busy, caller: Account) -> None:
         _record(busy, caller, now - n * 9 * MINUTE, 900 + (n * 131) % 7_000) for n in range(150)
     ]
     refusals = [
-        replace(
-            _record(busy, caller, now - n * 37 * MINUTE, 200),
+        _record(busy, caller, now - n * 37 * MINUTE, 200)._replace(
             id=busy.refused if n == 0 else new_id(),
             method="POST",
             path=_path(busy, "/editEmployeeName"),
