@@ -74,7 +74,8 @@ class Report:
             *self._summary(),
         ]
         for kind in KINDS:
-            lines += ["", *self._table(kind)]
+            if any(kind.name in each["kinds"] for each in self.contenders):
+                lines += ["", *self._table(kind)]
         return "\n".join(lines) + "\n"
 
     def as_svg(self) -> str:

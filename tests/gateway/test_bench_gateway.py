@@ -44,7 +44,9 @@ def test_the_short_benchmark_measures_calls_and_none_of_them_fails(tmp_path: Pat
         assert each["failed"] == 0
         assert each["requests"] > 0
         assert 0 < each["p50_ms"]["median"] <= each["p99_ms"]["median"]
-    assert "| Sallyport, Python worker |" in (tmp_path / "gateway.md").read_text()
+    page = (tmp_path / "gateway.md").read_text()
+    assert page.count("\n| Sallyport, Python worker |") == 1 + len(kinds)
+    assert page.count("\n## ") == len(kinds)
     assert ElementTree.parse(tmp_path / "gateway.svg").getroot().tag.endswith("svg")
 
 
