@@ -2,7 +2,7 @@
 
 Planted bugs that these tests were seen to fail on: codes deleted as they expire, so that a
 replay is no sign of theft any more; families deleted by their age and not by their end; revoked
-grants, answers, ended integrations and accounts of service accounts that are never deleted.
+grants, ended integrations and accounts of service accounts that are never deleted.
 """
 
 from __future__ import annotations
