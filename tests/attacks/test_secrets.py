@@ -1,236 +1,119 @@
-"""T-SEC: no secret is where it has no business: logs, audit, errors, the database, a function.
+"""T-SEC: a client secret that ended gets no more tokens, however lately it was good.
 
-A platform is lived in with secrets that are known here; then everything that it wrote and answered
-is searched for them, as they are, in Base64 and in hexadecimal. Planted bugs that these tests were
-seen to fail on: the API token's secret in its audit row; a variable that is stored unsealed; a
-digest of a client secret compared with `==`.
+Planted bugs that these tests were seen to fail on: the transaction that issues does not look at the
+secret; it looks only whether the client has a live one.
 """
 
 from __future__ import annotations
 
-import ast
-import base64
-import hashlib
-import json
-import os
-import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from app_world import REDIRECT_URI, DeployedApp, claims_of, deploy_app
-from demo_world import Demo, demo_on
-from sallyport.vocab.ids import is_well_formed
-
-SOURCES = Path(__file__).resolve().parents[2] / "src" / "sallyport"
-PLANTED = "planted-in-the-platform-Zq7"
-PASSWORD = "a password that nobody guesses 8841"
-SOURCE = """
-import os
-
-
-def look(request, context):
-    environments = [dict(os.environ)]
-    for each in ("self", str(os.getppid()), "1"):
-        try:
-            with open(f"/proc/{each}/environ", "rb") as file:
-                environments.append(file.read().decode("latin-1"))
-        except OSError as error:
-            environments.append(str(error))
-    told = {"headers": dict(request.headers), "context": dict(context)}
-    print("seen", told)
-    return {"statusCode": 200, "body": {**told, "environments": environments}}
-"""
-
-OWN = ("variable", "function")
-"""What a function may see: the app's own variables."""
+from access_world import READ, actor
+from oauth_world import Server
+from sallyport.store.audit import audit_of_site
+from sallyport.store.client_secrets import add_secret, end_previous_secret
+from sallyport.store.integrations import revoke_integration
+from sallyport.store.service_accounts import create_service_account
+from sallyport.vocab import ids
 
 
 @dataclass
-class Lived:
-    """What was secret, and everything that was written or answered to somebody else."""
+class Machine:
+    """A service account with its first secret."""
 
-    secrets: dict[str, str]
-    texts: dict[str, bytes]
+    server: Server
+    client_id: str
+    secret: str
 
-    def found(self) -> list[tuple[str, str]]:
-        return [
-            (secret, where)
-            for secret, value in self.secrets.items()
-            for where, text in self.texts.items()
-            if (secret, where) != OWN and any(form in text for form in _forms(value))
-        ]
-
-
-def _forms(value: str) -> list[bytes]:
-    raw = value.encode()
-    whole = base64.b64encode(raw).rstrip(b"=")
-    return [raw, whole[: len(whole) // 4 * 4 - 4], raw.hex().encode()]
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    folder = tmp_path_factory.mktemp("secrets")
-    log = folder / "log"
-    with log.open("wb") as written:
-        before = os.dup(2)
-        os.dup2(written.fileno(), 2)
-        try:
-            with demo_on(
-                folder / "data", PLANTED_SECRET=PLANTED, SALLYPORT_LOG_LEVEL="debug"
-            ) as demo:
-                made = live(demo)
-                export = demo.operator.api("GET", "/operator/audit/export").content
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-    made.texts["audit"] = export
-    made.texts["log"] = log.read_bytes()
-    made.texts["dump"] = dump(folder / "data")
-    assert len(made.texts["log"]) > 0
-    assert b"token:issued" in made.texts["dump"]
-    return made
-
-
-def live(demo: Demo) -> Lived:
-    """Every kind of secret comes into being, is used, and is used wrongly."""
-    url = str(demo.facts["public_url"])
-    texts: dict[str, bytes] = {}
-    operator = demo.operator
-    person = {"email": "secret@people.example", "name": "S", "password": PASSWORD}
-    account = operator.api("POST", "/operator/accounts", json=person).json()["account_id"]
-    token = operator.api(
-        "POST", f"/operator/accounts/{account}/api-tokens", json={"label": "x"}
-    ).json()["token"]
-    routes = [{"key": "seen", "path": "/look", "operation": "GET", "function": "look"}]
-    routes = [{**each, "scopes": ["read:look:custom"]} for each in routes]
-    functions = [{"key": "look", "handler": "index.look"}]
-    app = deploy_app(demo, routes, functions, SOURCE)
-    developer = demo.person("developer")
-    variable = f"/apps/{app.app_id}/environments/development/variables/HIDDEN"
-    developer.api("PUT", variable, json={"value": "hidden-variable-5573", "secret": True})
-    texts["function"] = app.call("GET", "/look").content
-    second = refresh(app, app.tokens["refresh_token"]).json()
-    wrong = {
-        "code": refresh_wrongly(app, "spac_" + "x" * 43, "authorization_code"),
-        "refresh": refresh(app, second["refresh_token"] + "x"),
-        "secret": httpx.post(
-            f"{url}/oauth/token",
-            data={
-                "grant_type": "refresh_token",
-                "refresh_token": second["refresh_token"],
-                "client_id": app.client_id,
-                "client_secret": app.client_secret + "x",
+    def ask(self, secret: str | None = None) -> httpx.Response:
+        return self.server.post(
+            "/oauth/token",
+            {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": secret or self.secret,
             },
-        ),
-        "login": httpx.post(
-            f"{url}/api/v1/login", json={"email": person["email"], "password": PASSWORD + "x"}
-        ),
-        "call": app.call("GET", "/look", token=app.tokens["access_token"] + "x"),
-        "basic": httpx.get(f"{url}/api/v1/me", auth=(person["email"], token + "x")),
-        "path": app.call("GET", "/nothing", params={"t": "x"}),
-    }
-    for name, answer in wrong.items():
-        assert answer.status_code >= 400, name
-        texts[f"error {name}"] = answer.content + repr(answer.headers).encode()
-    texts["variables"] = developer.api("GET", variable.rpartition("/")[0]).content
-    shown = developer.api("GET", f"/integrations/{app.client_id}").content
-    texts["integration"] = shown
-    secrets = {
-        "password": PASSWORD,
-        "API token": token,
-        "operator's API token": operator.api_token,
-        "client secret": app.client_secret,
-        "refresh token": app.tokens["refresh_token"],
-        "second refresh token": second["refresh_token"],
-        "access token": app.tokens["access_token"],
-        "variable": "hidden-variable-5573",
-        "environment": PLANTED,
-    }
-    assert claims_of(app.tokens["access_token"])["client_id"] == app.client_id
-    return Lived(secrets, texts)
+        )
+
+    def issued(self) -> int:
+        store, site_id = self.server.world.store, self.server.world.site.id
+        lines = self.server.act(store.read(audit_of_site, site_id, before=None, limit=1000))
+        return sum(
+            line.event == "token:issued" and line.detail["client_id"] == self.client_id
+            for line in lines
+        )
 
 
-def refresh(app: DeployedApp, token: str) -> httpx.Response:
-    return refresh_wrongly(app, token, "refresh_token")
-
-
-def refresh_wrongly(app: DeployedApp, token: str, kind: str) -> httpx.Response:
-    name = "code" if kind == "authorization_code" else kind
-    return httpx.post(
-        f"{app.demo.facts['public_url']}/oauth/token",
-        data={
-            "grant_type": kind,
-            name: token,
-            "redirect_uri": REDIRECT_URI,
-            "client_id": app.client_id,
-            "client_secret": app.client_secret,
-        },
+def machine(server: Server) -> Machine:
+    world, secret = server.world, ids.new_secret(ids.CLIENT_SECRET)
+    made = server.act(
+        world.store.write(
+            create_service_account,
+            actor(world.developer),
+            world.developer.id,
+            "Robot",
+            world.link(scopes=frozenset({READ})),
+            ids.digest(secret),
+        )
     )
+    return Machine(server, made.client_id, secret)
 
 
-def dump(data: Path) -> bytes:
-    """The database as text, and its files as they are, journal included."""
-    (database,) = data.rglob("*.db")
-    files = b"".join(each.read_bytes() for each in database.parent.glob(f"{database.name}*"))
-    with sqlite3.connect(database) as connection:
-        return files + "\n".join(connection.iterdump()).encode()
+@pytest.fixture
+def robot(server: Server) -> Machine:
+    return machine(server)
 
 
-def test_no_secret_is_written_or_told(lived: Lived) -> None:
-    assert lived.found() == []
+def move_on(server: Server, client_id: str, to: str | None = None) -> str:
+    """Give a client another secret and end the one before it; the new secret."""
+    store, other = server.world.store, to or ids.new_secret(ids.CLIENT_SECRET)
+    by = actor(server.world.developer)
+    server.act(store.write(add_secret, by, client_id, ids.digest(other)))
+    assert server.act(store.write(end_previous_secret, by, client_id))
+    return other
 
 
-def test_what_is_stored_is_a_digest(lived: Lived) -> None:
-    text = lived.texts["dump"].decode("latin-1")
-    assert "$argon2id$" in text, "of passwords"
-    for secret in ("client secret", "refresh token", "API token"):
-        digest = _sha256(lived.secrets[secret])
-        assert digest in text, secret
+def test_a_secret_that_ended_gets_no_token_by_client_credentials(robot: Machine) -> None:
+    assert robot.ask().status_code == 200
+    other = move_on(robot.server, robot.client_id)
+    for _ in range(2):
+        refused = robot.ask()
+        assert refused.status_code == 401
+        assert refused.json()["error"] == "invalid_client"
+        assert refused.headers["www-authenticate"].startswith("Basic ")
+    assert robot.issued() == 1
+    assert robot.ask(other).status_code == 200
+    assert robot.ask().status_code == 401
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def test_a_secret_that_ended_neither_uses_up_a_refresh_token_nor_a_code(server: Server) -> None:
+    world = server.world
+    token = server.refresh(server.tokens()["refresh_token"]).json()["refresh_token"]
+    code = server.code()
+    other = move_on(server, world.client_id)
+    assert server.refresh(token).json()["error"] == "invalid_client"
+    assert server.exchange(code).json()["error"] == "invalid_client"
+    assert server.refresh(token, client_secret=other).status_code == 200
+    assert server.exchange(code, client_secret=other).status_code == 200
+    move_on(server, world.client_id, to=world.secret)
+    assert server.tokens()["refresh_token"]
 
 
-def test_the_function_sees_no_credential(lived: Lived) -> None:
-    seen = json.loads(lived.texts["function"])
-    assert "authorization" not in {name.lower() for name in seen["headers"]}
-    assert lived.secrets["environment"] not in json.dumps(seen)
+def test_a_revoked_client_gets_nothing_with_a_secret_that_was_good_just_now(robot: Machine) -> None:
+    assert robot.ask().status_code == 200
+    world = robot.server.world
+    revoke = revoke_integration, actor(world.developer), robot.client_id
+    assert robot.server.act(world.store.write(*revoke))
+    assert robot.ask().json()["error"] == "invalid_client"
+    assert robot.issued() == 1
 
 
-def test_secrets_are_known_by_their_prefix_and_their_checksum(lived: Lived) -> None:
-    """So that scanners find what somebody has published."""
-    for secret, prefix in (
-        ("client secret", "spcs"),
-        ("refresh token", "sprt"),
-        ("API token", "spat"),
-    ):
-        value = lived.secrets[secret]
-        assert is_well_formed(value, prefix), secret
-        flipped = value[:-1] + ("a" if value[-1] != "a" else "b")
-        assert not is_well_formed(flipped, prefix), "its checksum"
-
-
-def test_digests_of_secrets_are_compared_in_constant_time() -> None:
-    """In what signs clients in: no `==` or `in` between what was sent and what is stored."""
-    checked = ("oauth/client_auth.py", "tokens/passwords.py", "web/csrf.py")
-    for name in checked:
-        tree = ast.parse((SOURCES / name).read_text())
-        loose = [
-            node.lineno
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Compare)
-            and isinstance(node.ops[0], (ast.Eq, ast.NotEq, ast.In))
-            and "digest" in ast.unparse(node)
-        ]
-        assert loose == [], name
-
-
-def test_nothing_known_was_left_out(lived: Lived) -> None:
-    """The search itself finds what is there."""
-    everything: Any = Lived({"event": "token:issued"}, {"dump": lived.texts["dump"]})
-    assert everything.found() == [("event", "dump")]
+def test_the_secret_of_one_client_is_no_secret_of_another(server: Server) -> None:
+    one, two = machine(server), machine(server)
+    assert one.ask().status_code == two.ask().status_code == 200
+    assert one.ask(two.secret).status_code == 401
+    assert two.ask(one.secret).status_code == 401
+    assert (one.issued(), two.issued()) == (1, 1)

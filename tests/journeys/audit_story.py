@@ -141,6 +141,9 @@ class Story:
         path = f"/integrations/{self.client['client_id']}"
         self.do(developer, "PATCH", path, {"name": "Audited client"})
         self.do(developer, "POST", f"{path}/secrets")
+        verified = f"/operator/integrations/{self.client['client_id']}/verified"
+        self.do(self.operator, "PUT", verified)
+        self.do(self.operator, "DELETE", verified)
         self.installation = installation
 
     def _deploy(self, routes: list[dict[str, Any]], *, extra: bool = False) -> None:
