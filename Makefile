@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run test soak lint check browser proxies wrk bench-runtime bench-oauth bench-facts lock clean
+.PHONY: help setup run test soak lint check browser proxies wrk bench-runtime bench-oauth bench-neighbour bench-facts lock clean
 
 help: ## say what each command does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--
 
 bench-oauth: $(VENV)/.ready-dev wrk ## measure the token endpoint beside others (ARGS="--short")
 	$(BIN)/python -m bench.oauth $(ARGS)
+
+bench-neighbour: $(VENV)/.ready-dev wrk ## measure what a site beyond its limit does to another
+	$(BIN)/python -m bench.neighbour $(ARGS)
 
 bench-facts: $(VENV)/.ready-dev ## measure a call among a million grants (ARGS="--short")
 	$(BIN)/python -m bench.facts $(ARGS)

@@ -1,0 +1,166 @@
+"""Measure what a site far beyond its limit does to another. Writes neighbour.md and .json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.load.cores import Cores, choose_cores
+from bench.load.wrk import SCRIPTS, NoWrk, require_wrk
+from bench.neighbour.sites import Site, TwoSites
+from bench.runtime.report import machine
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+FLOOD = Path(__file__).resolve().parent / "flood.lua"
+LIMIT = 100
+QUIET = 50
+CONNECTIONS = 32
+LOADS = {"nothing": 0, "half its limit": LIMIT // 2, "ten times its limit": 10 * LIMIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Milliseconds of the quiet site's calls, and how many of them failed."""
+
+    beside: str
+    p50_ms: float
+    p99_ms: float
+    requests: int
+    failed: int
+
+
+def main() -> None:
+    read = argparse.ArgumentParser(prog="python -m bench.neighbour", description=__doc__)
+    read.add_argument("--short", action="store_true", help="one round of two seconds a turn")
+    read.add_argument("--rounds", type=int, default=5)
+    read.add_argument("--seconds", type=float, default=8, help="of one turn")
+    read.add_argument("--out", type=Path, default=RESULTS)
+    given = read.parse_args()
+    if given.short:
+        given.rounds, given.seconds = 1, 2
+    try:
+        require_wrk()
+    except NoWrk as problem:
+        sys.exit(str(problem))
+    cores = choose_cores()
+    sites = TwoSites(cores, LIMIT)
+    try:
+        _spend_burst(cores, sites)
+        turns = list(_rounds(cores, sites, given.rounds, given.seconds))
+    finally:
+        sites.close()
+    given.out.mkdir(parents=True, exist_ok=True)
+    found = {"machine": machine(), "turns": [asdict(each) for each in turns]}
+    (given.out / "neighbour.json").write_text(json.dumps(found, indent=2) + "\n")
+    text = as_markdown(turns, cores)
+    (given.out / "neighbour.md").write_text(text)
+    print(text)
+
+
+def _spend_burst(cores: Cores, sites: TwoSites) -> None:
+    """A quota lets a minute's worth come at once; afterwards the limit is what is measured."""
+    rate = LOADS["ten times its limit"]
+    with _flood(cores, sites.noisy, rate, 60 * LIMIT / (rate - LIMIT)):
+        pass
+
+
+def _rounds(cores: Cores, sites: TwoSites, rounds: int, seconds: float) -> Iterator[Turn]:
+    choose = random.Random(20261125)
+    for _ in range(rounds):
+        names = list(LOADS)
+        choose.shuffle(names)
+        for name in names:
+            with _flood(cores, sites.noisy, LOADS[name], seconds):
+                yield _quiet(cores, sites.quiet, name, seconds)
+
+
+@contextmanager
+def _flood(cores: Cores, site: Site, rate: int, seconds: float) -> Iterator[None]:
+    """Calls of the noisy site for a little longer than the block measures."""
+    if rate == 0:
+        yield
+        return
+    connections = min(CONNECTIONS, rate)
+    command = [
+        *("wrk", "-t1", f"-c{connections}", f"-d{round(seconds) + 2}s", "-s", str(FLOOD), site.url)
+    ]
+    with subprocess.Popen(
+        cores.for_load(command),
+        env={
+            "PATH": "/usr/bin:/bin",
+            "LUA_PATH": f"{SCRIPTS}/?.lua",
+            "TOKEN": site.token,
+            "RATE": str(rate),
+            "CONNECTIONS": str(connections),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as flood:
+        yield
+        told, _ = flood.communicate(timeout=60)
+    sent = json.loads(told.partition("measured ")[2].splitlines()[0])["requests"]
+    if sent < rate * seconds / 2:
+        raise RuntimeError(f"The load came to {sent / seconds:.0f} calls a second, not {rate}.")
+
+
+def _quiet(cores: Cores, site: Site, beside: str, seconds: float) -> Turn:
+    command = [
+        *(sys.executable, "-m", "bench.load.paced", site.url, "--rate", str(QUIET)),
+        *("--connections", "4", "--seconds", str(seconds)),
+    ]
+    done = subprocess.run(
+        cores.for_load(command),
+        cwd=Path(__file__).resolve().parents[2],
+        input=f"{site.token}\n",
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"The calls of {urlsplit(site.url).netloc} failed: {done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return Turn(beside, found["p50_ms"], found["p99_ms"], found["requests"], found["failed"])
+
+
+def as_markdown(turns: list[Turn], cores: Cores) -> str:
+    """A table for people; the JSON has every turn."""
+    alone = [each.p99_ms for each in turns if each.beside == "nothing"]
+    rows = [
+        "# A noisy neighbour",
+        "",
+        f"`make bench-neighbour`: calls of one site, {QUIET} a second, while another site calls "
+        f"the same app. Each may call it {LIMIT} times a second. Median [least to most] of the "
+        f"rounds, turns in another order in each. {cores.told()}",
+        "",
+        "| the other site sends | p50 ms | p99 ms | p99 / p99 beside nothing | failed |",
+        "|---|---|---|---|---|",
+    ]
+    for name in LOADS:
+        mine = [each for each in turns if each.beside == name]
+        p99 = [each.p99_ms for each in mine]
+        ratios = [one / other for one, other in zip(p99, alone, strict=True)]
+        rows.append(
+            f"| {name} | {_spread([each.p50_ms for each in mine])} | {_spread(p99)} "
+            f"| {_spread(ratios)} | {sum(each.failed for each in mine)} "
+            f"of {sum(each.requests for each in mine)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} [{min(values):.2f} to {max(values):.2f}]"
+
+
+if __name__ == "__main__":
+    main()
