@@ -15,7 +15,7 @@ from sallyport.control.places import site_of_admin
 from sallyport.control.service_accounts import require_room_on
 from sallyport.control.services import Services
 from sallyport.model.access import ClientKind, Integration
-from sallyport.model.approval import Approval
+from sallyport.model.approval import Approval, ApprovalState
 from sallyport.model.directory import Account, Actor, Site
 from sallyport.model.registry import App, Environment
 from sallyport.store import (
@@ -122,6 +122,8 @@ async def answer_approval(
     async def work(tx: Tx) -> ApprovalView:
         found = await site_of_admin(tx, actor, site)
         waiting = await _of_site(tx, found, approval_id)
+        if waiting.state is not ApprovalState.PENDING:
+            raise _answered()
         beyond = names - waiting.asked
         if beyond:
             raise Refused(

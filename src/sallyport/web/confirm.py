@@ -24,12 +24,13 @@ def ask(
     trail: Trail,
     fields: Sequence[tuple[str, str]] = (),
     typed: tuple[str, str] | None = None,
+    reason: bool = False,
     problem: Refused | None = None,
 ) -> Response:
     """Ask before `verb` is done by a form that is sent to `action` with hidden `fields`.
 
     `breaks`: sentences that say what will happen. `typed`: a field's name and label, for what the
-    person has to write. `back`: where "Keep it" leads.
+    person has to write; with `reason` it may say why, for the audit. `back`: where "Keep it" leads.
     """
     return draw(
         visit,
@@ -44,5 +45,6 @@ def ask(
         fields=fields,
         typed=typed[0] if typed else None,
         asked=typed[1] if typed else None,
+        reason=reason,
         problem=problem,
     )

@@ -20,7 +20,7 @@ from sallyport.control.usage import Usage
 from sallyport.model.decision import DecisionRecord
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import confirm
-from sallyport.web.admin.frame import Frame, admins_frame, draw_site, frame_of
+from sallyport.web.admin.frame import Frame, acting, admins_frame, draw_site, frame_of
 from sallyport.web.admin.usage import Figures, figures_of, usage_of_day
 from sallyport.web.drawing import plural
 from sallyport.web.flash import say
@@ -92,6 +92,7 @@ async def ask_to_turn_off(visit: Visit) -> Response:
         back=address,
         trail=frame.trail((view.title, address), ("Turn off", None)),
         fields=[("turn", "off")],
+        reason=True,
     )
 
 
@@ -100,7 +101,7 @@ async def turn(visit: Visit, form: FormData) -> Response:
     wanted = one(form, "turn")
     if wanted not in ("on", "off"):
         raise Refused(Reason.INVALID_INPUT, "The switch is turned on or off.")
-    made = await set_rest_apis(visit.services, visit.actor, *_place(visit), wanted == "on")
+    made = await set_rest_apis(visit.services, acting(visit, form), *_place(visit), wanted == "on")
     if wanted == "on":
         text = "REST APIs are on. Give callers a base URL."
     elif made.reach is not None and made.reach.everywhere:
@@ -141,11 +142,12 @@ async def ask_to_uninstall(visit: Visit) -> Response:
         back=address,
         trail=frame.trail((view.title, address), ("Uninstall", None)),
         fields=[("installation", wanted)],
+        reason=True,
     )
 
 
 async def uninstall(visit: Visit, form: FormData) -> Response:
-    await installations.uninstall(visit.services, visit.actor, one(form, "installation"))
+    await installations.uninstall(visit.services, acting(visit, form), one(form, "installation"))
     return say(visit, f"/admin/sites/{visit.path('site')}", "Uninstalled, with its data.")
 
 

@@ -17,7 +17,7 @@ from sallyport.control.integrations import (
 )
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import confirm
-from sallyport.web.admin.frame import Frame, admins_frame, draw_site
+from sallyport.web.admin.frame import Frame, acting, admins_frame, draw_site
 from sallyport.web.admin.usage import usage_of_day
 from sallyport.web.drawing import isolated, plural
 from sallyport.web.flash import say
@@ -82,12 +82,13 @@ async def ask_to_end(visit: Visit) -> Response:
         action=f"{address}/end",
         back=address,
         trail=_trail(frame, view, "End"),
+        reason=True,
     )
 
 
 async def end(visit: Visit, form: FormData) -> Response:
     frame, view = await _integration(visit)
-    await end_integration(visit.services, visit.actor, view.integration.client_id)
+    await end_integration(visit.services, acting(visit, form), view.integration.client_id)
     return say(visit, f"{frame.address}/integrations", f"{view.integration.name} is ended.")
 
 
@@ -111,6 +112,7 @@ async def ask_to_unlink(visit: Visit) -> Response:
         back=address,
         trail=_trail(frame, view, "Unlink"),
         fields=[("environment", link.environment.id)],
+        reason=True,
     )
 
 
@@ -119,7 +121,7 @@ async def unlink(visit: Visit, form: FormData) -> Response:
     link = _link(view, one(form, "environment"))
     await unlink_integration(
         visit.services,
-        visit.actor,
+        acting(visit, form),
         view.integration.client_id,
         frame.site.id,
         link.app.id,
@@ -188,13 +190,14 @@ async def ask_to_end_grant(visit: Visit) -> Response:
             (line.integration_name, back),
             ("End consent", None),
         ),
+        reason=True,
     )
 
 
 async def end_grant(visit: Visit, form: FormData) -> Response:
     frame = await admins_frame(visit)
     line = await _grant(visit, frame)
-    await end_site_grant(visit.services, visit.actor, frame.site.id, line.grant.id)
+    await end_site_grant(visit.services, acting(visit, form), frame.site.id, line.grant.id)
     text = f"The consent of {line.account_email} is ended: the next call by it is refused."
     return say(visit, f"{frame.address}/integrations", text)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from sallyport.control.approvals import approval_queue
+from sallyport.control.names import clean_words
 from sallyport.control.sites import my_site
-from sallyport.model.directory import Site, SiteRole
+from sallyport.model.directory import Actor, Site, SiteRole
 from sallyport.vocab.errors import Refused
 from sallyport.web.drawing import draw
+from sallyport.web.forms import one
 from sallyport.web.visit import Visit
 
 SITES = "/admin"
@@ -71,6 +74,11 @@ async def admins_frame(visit: Visit) -> Frame:
 async def _admins(visit: Visit) -> Frame:
     queue = await approval_queue(visit.services, visit.actor, visit.path("site"))
     return Frame(queue.site, SiteRole.ADMIN, len(queue.items))
+
+
+def acting(visit: Visit, form: FormData) -> Actor:
+    """The visitor with the reason that the form gives for the audit. Raises `Refused`."""
+    return replace(visit.actor, reason=clean_words(one(form, "reason"), "reason"))
 
 
 def draw_site(

@@ -10,7 +10,7 @@ from sallyport.control.members import Member, end_site_member, set_site_member, 
 from sallyport.model.directory import SiteRole
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import confirm
-from sallyport.web.admin.frame import admins_frame, draw_site
+from sallyport.web.admin.frame import acting, admins_frame, draw_site
 from sallyport.web.drawing import isolated, plural
 from sallyport.web.flash import say
 from sallyport.web.forms import one
@@ -55,13 +55,14 @@ async def ask_to_remove(visit: Visit) -> Response:
         action=f"{address}/{person.id}/remove",
         back=address,
         trail=frame.trail(("Members", address), (person.name, None)),
+        reason=True,
     )
 
 
 async def remove(visit: Visit, form: FormData) -> Response:
     site, account = visit.path("site"), visit.path("account")
     try:
-        await end_site_member(visit.services, visit.actor, site, account)
+        await end_site_member(visit.services, acting(visit, form), site, account)
     except Refused as refused:
         return await _refused(visit, refused, "", "member")
     if account == visit.actor.account_id:

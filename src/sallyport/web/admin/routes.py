@@ -48,6 +48,7 @@ PAGES: tuple[tuple[str, Callable[[Visit], Awaitable[Response]]], ...] = (
     (f"{_SITE}/decisions", decisions.show_list),
     (f"{_SITE}/decisions/{{decision_id}}", decisions.show_one),
     (f"{_SITE}/audit", audit.show_audit),
+    (f"{_SITE}/audit/export", audit.export),
 )
 FORMS: tuple[tuple[str, Callable[[Visit, FormData], Awaitable[Response]]], ...] = (
     (f"{_SITE}/installations", places.install),

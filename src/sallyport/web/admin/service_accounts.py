@@ -12,7 +12,7 @@ from sallyport.control.links import LinkRequest
 from sallyport.control.service_accounts import ServiceAccountView
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import confirm
-from sallyport.web.admin.frame import Frame, admins_frame, draw_site
+from sallyport.web.admin.frame import Frame, acting, admins_frame, draw_site
 from sallyport.web.admin.usage import usage_of_day
 from sallyport.web.drawing import isolated, plural
 from sallyport.web.flash import say
@@ -100,13 +100,16 @@ async def ask_to_end(visit: Visit) -> Response:
         action=f"{address}/end",
         back=address,
         trail=_trail(frame, (view.account.name, address), ("End", None)),
+        reason=True,
     )
 
 
 async def end(visit: Visit, form: FormData) -> Response:
     view = await _account(visit)
     site = visit.path("site")
-    await control.end_service_account(visit.services, visit.actor, site, view.account.client_id)
+    await control.end_service_account(
+        visit.services, acting(visit, form), site, view.account.client_id
+    )
     return say(visit, f"/admin/sites/{site}/service-accounts", f"{view.account.name} is ended.")
 
 

@@ -94,7 +94,7 @@ async def export_site(
 ) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
     pages = export_audit(services, actor, Whose.SITE, site, wanted, limit)
-    return await _file(pages, format)
+    return await file_of(pages, format)
 
 
 @router.get("/apps/{app_id}/audit")
@@ -116,7 +116,7 @@ async def export_app(
 ) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
     pages = export_audit(services, actor, Whose.APP, app_id, wanted, limit)
-    return await _file(pages, format)
+    return await file_of(pages, format)
 
 
 @router.get("/admin/organizations/{organization_id}/audit")
@@ -144,7 +144,7 @@ async def export_organization(
 ) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
     pages = export_audit(services, actor, Whose.ORGANIZATION, organization_id, wanted, limit)
-    return await _file(pages, format)
+    return await file_of(pages, format)
 
 
 @router.get("/operator/audit")
@@ -164,7 +164,7 @@ async def export_everybody(
     limit: ExportLimit = MOST_EXPORTED,
 ) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
-    return await _file(export_audit(services, actor, Whose.EVERYBODY, "", wanted, limit), format)
+    return await file_of(export_audit(services, actor, Whose.EVERYBODY, "", wanted, limit), format)
 
 
 def describe(line: AuditLine) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _page(found: AuditPage) -> dict[str, Any]:
     return {"items": [describe(each) for each in found.lines], "next": found.next}
 
 
-async def _file(
+async def file_of(
     pages: AsyncIterator[tuple[AuditLine, ...]], kind: ExportFormat
 ) -> StreamingResponse:
     """A file that is read from the database page by page, as fast as the client takes it."""
