@@ -94,6 +94,8 @@ def test_a_secret_that_ended_neither_uses_up_a_refresh_token_nor_a_code(server: 
     token = server.refresh(server.tokens()["refresh_token"]).json()["refresh_token"]
     code = server.code()
     other = move_on(server, world.client_id)
+    # What is refused before any transaction is refused for the secret too.
+    assert server.refresh("x").json()["error"] == "invalid_client"
     assert server.refresh(token).json()["error"] == "invalid_client"
     assert server.exchange(code).json()["error"] == "invalid_client"
     assert server.refresh(token, client_secret=other).status_code == 200

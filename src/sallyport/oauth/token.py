@@ -24,7 +24,7 @@ from sallyport.oauth.errors import (
 from sallyport.oauth.parameters import JSON, Parameters, read_body
 from sallyport.oauth.targets import UnknownTarget, asked_target
 from sallyport.scopes.grammar import split_namespaced
-from sallyport.store.client_secrets import SecretEnded
+from sallyport.store.client_secrets import SecretEnded, live_secret_digests
 from sallyport.tokens import service
 from sallyport.tokens.access import mint, scope_text
 from sallyport.tokens.codes import Redeemed, redeem
@@ -194,9 +194,22 @@ async def exchange_token(oauth: OAuth, request: Request) -> Response:
         for step in STEPS:
             await step(oauth, exchange)
     except OAuthError as error:
-        return error_response(error)
+        return error_response(await _refusal(oauth, exchange, error))
     assert exchange.redeemed is not None
     return _tokens(oauth, exchange.redeemed, exchange.jkt)
+
+
+async def _refusal(oauth: OAuth, exchange: Exchange, error: OAuthError) -> OAuthError:
+    """The refusal; of a client whose secret ended, that, whatever else is wrong.
+
+    A secret that is remembered alone got it past its step, and no transaction has looked since.
+    """
+    if exchange.secret_digest is None:
+        return error
+    live = await oauth.store.read(live_secret_digests, exchange.client_id)
+    if exchange.secret_digest in live:
+        return error
+    return client_auth.ended(oauth, exchange.client_id)
 
 
 def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
