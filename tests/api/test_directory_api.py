@@ -31,6 +31,10 @@ PROVISIONING = [
     ("GET", "/operator/organizations/{organization}/admins", None),
     ("PUT", "/operator/organizations/{organization}/admins/ada@acme.test", None),
     ("DELETE", "/operator/organizations/{organization}/admins/ada@acme.test", None),
+    ("GET", "/operator/audit", None),
+    ("GET", "/operator/audit/export", None),
+    ("PUT", f"/operator/integrations/{new_id()}/verified", None),
+    ("DELETE", f"/operator/integrations/{new_id()}/verified", None),
 ]
 
 

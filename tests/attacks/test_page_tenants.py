@@ -4,8 +4,8 @@ The pages come from the list that is served, so a new one is tested from its fir
 path or form needs a value that is not listed here fails the test.
 
 Planted bugs that these tests were seen to fail on: `frame_of` in place of `admins_frame` on one
-page; a use-case behind a form that asks `site_of_member`; an integration found by its client id
-alone; `explain` shown without a look at the site.
+page; a use-case behind a form that asks `site_of_member`; a service account found by its client id
+alone; a decision shown without a look at the site.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from sqlalchemy import func, select
 from browsing import House
 from busy import keep_busy
 from connected import connect
+from sallyport.control.operator import set_member
+from sallyport.model.directory import PLATFORM, SiteRole
 from sallyport.store import schema
 from sallyport.store.engine import Reader
 from sallyport.web.csrf import form_token
@@ -142,6 +144,17 @@ def stranger(world: World) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def both(world: World) -> Iterator[httpx.Client]:
+    """An admin of both sites."""
+    services, email = world.house.services, "both@sites.example"
+    person = world.house.add_account(email, "Both")
+    for site in (world.busy.place.site_id, world.other.site_id):
+        world.house.act(set_member(services, PLATFORM, site, person.id, SiteRole.ADMIN))
+    with world.house.signed_in(email) as client:
+        yield client
+
+
+@pytest.fixture
 def member(world: World) -> Iterator[httpx.Client]:
     with world.house.signed_in(world.busy.place.developer) as client:
         yield client
@@ -174,18 +187,18 @@ def test_members_are_refused_what_is_the_admins(world: World, member: httpx.Clie
     assert world.audited() == before
 
 
-def test_ids_of_one_site_open_nothing_on_another(world: World, stranger: httpx.Client) -> None:
-    """The admin of another site, on the own site, with the ids of the busy one."""
+def test_ids_of_one_site_open_nothing_on_another(world: World, both: httpx.Client) -> None:
+    """Not even for an admin of both: what is done on a site is seen in that site's audit."""
     before = world.audited()
     own = world.other.site_id
     for path in guarded(PAGES):
         if not of_a_site(path):
             continue
         address = world.address(path).replace(world.busy.place.site_id, own)
-        assert stranger.get(address).status_code == 404, path
+        assert both.get(address).status_code == 404, path
     for path in guarded(FORMS):
         if of_a_site(path):
-            assert world.send(stranger, path, own) == 404, path
+            assert world.send(both, path, own) == 404, path
     assert world.audited() == before
 
 

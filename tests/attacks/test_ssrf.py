@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import json
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,6 @@ from sallyport.capabilities.serve import Capabilities
 from sallyport.model.decision import LogLine
 from sallyport.runtime import frames
 from sallyport.runtime.call import Invocation, Permissions, Target
-from sallyport.runtime.logs import InvocationLog
 from sallyport.runtime.running import RunningCall
 from sallyport.vocab.clock import SystemClock
 from sallyport.vocab.urls import Address
@@ -88,9 +88,8 @@ class Fetcher:
         target = Target("i", "s", "e", Path("/"), (), permissions=Permissions(fetch=declared))
         call = Invocation("id", "trace", "f", "index.f", {}, b"", {"product": "jira"}, timeout_ms)
         self.lines: list[LogLine] = []
-        self.running = RunningCall(
-            target, call, InvocationLog(target, call, SystemClock(), self.lines.append)
-        )
+        self.running = RunningCall(target, call, SystemClock(), self.lines.append)
+        self.running.begin(time.monotonic())
         self.sender = Sender(checked=allowed, resolve=names, tls=tls)
         self.handle = Capabilities(None, {"fetch": Fetch(self.sender)}).handle  # type: ignore[arg-type]
 

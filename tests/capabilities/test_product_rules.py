@@ -14,7 +14,6 @@ from sallyport.capabilities.shape import Ask, Reply
 from sallyport.model.directory import SiteRole
 from sallyport.model.manifest import PermissionScope
 from sallyport.runtime.call import Invocation, Permissions, Target
-from sallyport.runtime.logs import InvocationLog
 from sallyport.runtime.running import RunningCall
 from sallyport.store import authority, directory
 from sallyport.tokens.keys import KeyRing, Keys, new_signing_key
@@ -48,7 +47,7 @@ def running(account_id: str | None) -> RunningCall:
     target = Target("i", "s", "e", Path("/"), (), permissions=permissions)
     context = {"product": "jira", "appId": "app", "accountId": account_id}
     call = Invocation("id", "trace", "f", "index.f", {}, b"", context, 20_000)
-    return RunningCall(target, call, InvocationLog(target, call, SystemClock(), lambda line: None))
+    return RunningCall(target, call, SystemClock(), lambda line: None)
 
 
 def apis(sent: Sent) -> ProductApis:

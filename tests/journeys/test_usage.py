@@ -72,7 +72,8 @@ def test_usage_by_integration_route_scope_and_hour(app: DeployedApp) -> None:
     assert counted(admin, site, "day", 7, **here).keys() == {f"{min(hours)[:10]}T00:00:00.000Z"}
     assert counted(admin, site, "environment", 7, app_id=app.app_id).keys() == {app.environment_id}
     assert {
-        key: line["calls"] for key, line in counted(admin, site, "route", 4, route="open").items()
+        key: line["calls"]
+        for key, line in counted(admin, site, "route", 4, route="open", **here).items()
     } == {"open": 4}
     refused = items(admin.api("GET", f"{figures}/refusals", params=here))
     assert {(line["gate"], line["reason"]): line["calls"] for line in refused} == {

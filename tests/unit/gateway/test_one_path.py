@@ -26,6 +26,7 @@ CASES = int(os.environ.get("SALLYPORT_CASES", "300"))
 
 PIECES = (
     *("/things", "/things", "/things/1", "/things/x/y", "/things/Ab", "/things/aB"),
+    *("/things/a%20b", "/things/%C3%A9", "/things/%25", "/things/x/%25y"),
     *("/", "//", "/.", "/..", "/../things", "/./things", "/%2e%2e/things", "/%2E%2E"),
     *(
         "/%74hings",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from sallyport.control import installations
 from sallyport.control.call_figures import LastDay, Parties, last_day
-from sallyport.control.catalog import AppOnSite, app_on_site
+from sallyport.control.catalog import AppOnSite, ConnectedApp, app_on_site
 from sallyport.control.grants import GrantLine, site_grants
 from sallyport.control.integrations import integrations_of_site
 from sallyport.control.records import decisions_of_site
@@ -112,18 +112,16 @@ async def turn(visit: Visit, form: FormData) -> Response:
 
 
 async def upgrade(visit: Visit, form: FormData) -> Response:
-    await installations.upgrade(visit.services, visit.actor, one(form, "installation"))
+    _, view, _ = await _app(visit, admins=True)
+    held = _held(view, one(form, "installation"))
+    await installations.upgrade(visit.services, visit.actor, held.installed.installation.id)
     return say(visit, _address(visit), "Upgraded. Calls run the new version from now on.")
 
 
 async def ask_to_uninstall(visit: Visit) -> Response:
     frame, view, _ = await _app(visit, admins=True)
     wanted = visit.request.query_params.get("installation", "")
-    held = next(
-        (each for each in view.installations if each.installed.installation.id == wanted), None
-    )
-    if held is None:
-        raise Refused(Reason.NOT_FOUND, "There is no such installation of this app on this site.")
+    held = _held(view, wanted)
     product, day = held.installed.installation.product, await _last_day(visit, view)
     breaks = [
         f"Calls to it on {product} are refused from then on, and what runs is stopped.",
@@ -147,8 +145,19 @@ async def ask_to_uninstall(visit: Visit) -> Response:
 
 
 async def uninstall(visit: Visit, form: FormData) -> Response:
-    await installations.uninstall(visit.services, acting(visit, form), one(form, "installation"))
+    _, view, _ = await _app(visit, admins=True)
+    held = _held(view, one(form, "installation"))
+    actor = acting(visit, form)
+    await installations.uninstall(visit.services, actor, held.installed.installation.id)
     return say(visit, f"/admin/sites/{visit.path('site')}", "Uninstalled, with its data.")
+
+
+def _held(view: AppOnSite, wanted: str) -> ConnectedApp:
+    """The installation of this id, of the app and on the site that the address names."""
+    for each in view.installations:
+        if each.installed.installation.id == wanted:
+            return each
+    raise Refused(Reason.NOT_FOUND, "There is no such installation of this app on this site.")
 
 
 async def _app(visit: Visit, *, admins: bool = False) -> tuple[Frame, AppOnSite, RestApis]:
