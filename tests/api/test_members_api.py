@@ -1,8 +1,7 @@
 """A site's admins look after its members; a site keeps an admin.
 
 Planted bugs that these tests were seen to fail on: `site_of_member` in place of `site_of_admin`;
-no look for another admin; admins of the organization not counted; `any_account_named` telling who
-has an account from who has none.
+no look for another admin; admins of the organization not counted.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ path or form needs a value that is not listed here fails the test.
 
 Planted bugs that these tests were seen to fail on: `frame_of` in place of `admins_frame` on one
 page; a use-case behind a form that asks `site_of_member`; a service account found by its client id
-alone; a decision shown without a look at the site.
+alone; an installation of another site upgraded from an address of this one.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 The events come from the vocabulary, so one that nothing produces fails, as does a new one that the
 story does not tell. Planted bugs that these tests were seen to fail on: `TOKEN_REFRESHED` not
-audited; the address left out of the actor of the control API; the reason dropped in `Tx.audit`; an
-audit row written after the commit.
+audited; the address left out of the actor of the control API; the reason dropped in `Tx.audit`.
 """
 
 from __future__ import annotations

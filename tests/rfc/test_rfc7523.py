@@ -1,9 +1,9 @@
 """RFC 7523 section 3 (and RFC 7521): clients that sign in by a JWT of their own key.
 
 Planted bugs that these tests were seen to fail on: the signature not checked; `alg` of the header
-believed; `aud` not looked at, or any of several enough; `iss` or `sub` not compared; no `exp`, or a
-far one, taken; `jti` not remembered, or remembered for all clients alike; secrets good beside keys;
-keys of another client; the endpoint's own address not taken; two ways of signing in at once; the
+believed; `aud` not looked at, or any of several enough; `iss` not compared (the client is found by
+`sub`); no `exp`, or a far one, taken; `jti` not remembered, or remembered for all clients alike;
+secrets good beside keys; the endpoint's own address not taken; two ways of signing in at once; the
 keys of a client that has ended still good.
 """
 
