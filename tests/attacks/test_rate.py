@@ -134,14 +134,16 @@ def test_refusals_are_counted_whatever_they_are_for(two: TwoSites) -> None:
         ("GET", "/nothing", two.app.tokens["access_token"]),
         ("GET", "/open/x", two.token),
     )
+    since = time.monotonic()
     answers = [
         two.app.call(method, path, token=token or "none")
         for method, path, token in itertools.islice(itertools.cycle(tries), 60)
     ]
     codes = [answer.status_code for answer in answers]
     assert 429 not in codes[:REFUSED]
-    assert set(codes[REFUSED + 5 :]) == {429}
-    last = answers[-1]
+    let_in = len(codes) - codes.count(429)
+    assert REFUSED <= let_in <= REFUSED + came_back(since, REFUSED)
+    last = next(answer for answer in reversed(answers) if answer.status_code == 429)
     limited(last, "refused")
     # Whoever has a good token is not among them, nor is the other site.
     good = two.app.call("GET", "/open/x")
