@@ -1,7 +1,7 @@
 """Secrets can be recognised by what the reference says of them, and a mistyped one costs nothing.
 
-Planted bugs that these tests were seen to fail on: the checksum not compared, of each kind of
-secret; a prefix that the reference does not list; another order of digits.
+Planted bugs that these tests were seen to fail on: the checksum compared nowhere; a prefix that
+the reference does not list; another order of digits.
 """
 
 from __future__ import annotations
