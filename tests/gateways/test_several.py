@@ -2,7 +2,7 @@
 
 Planted bugs that these tests were seen to fail on: not waiting for the other process after a
 commit; proofs remembered by each process alone; what was taken from quotas told to nobody; a call
-not decided again when its body is here.
+not decided again when its body is here; a retired key told to no other process.
 """
 
 from __future__ import annotations
@@ -177,6 +177,25 @@ def together(
 
 def fields(app: DeployedApp, **grant: str) -> dict[str, str]:
     return {"client_id": app.client_id, "client_secret": app.client_secret, **grant}
+
+
+def test_a_key_that_one_process_retires_opens_nothing_in_the_other(
+    several: Several, app: DeployedApp, both: list[httpx.Client]
+) -> None:
+    one, other = both
+    operator = several.demo.operator
+    signed_in = (operator.email, operator.api_token)
+    keys = "/api/v1/operator/keys"
+    before = [each["kid"] for each in one.get(keys, auth=signed_in).json()["items"]]
+    assert one.post(keys, auth=signed_in, json={"now": True}).is_success
+    assert call(other, app).status_code == 200
+    for kid in before:
+        assert one.delete(f"{keys}/{kid}", auth=signed_in).is_success
+    refused = call(other, app)
+    app.tokens = app.consent(scope=OFFLINE)
+    assert refused.status_code == 401, refused.text
+    assert refused.json()["reason"] == "token_invalid"
+    assert call(other, app).status_code == 200
 
 
 def test_a_code_gives_tokens_once_whichever_processes_it_comes_to(
