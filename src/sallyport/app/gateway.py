@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport.app.code import node_for
-from sallyport.app.provider import make_provider
-from sallyport.app.public import WayIn, limit_settings, open_way_in
+from sallyport.app.public import WayIn, open_way_in
+from sallyport.app.services import make_services
 from sallyport.app.shared import exchanged, of_gateway
-from sallyport.control.services import Services
 from sallyport.model.platform import ProcessState
 from sallyport.observe.summing import Families, families
 from sallyport.runtime.line import Line, LineEnded, Unanswered, open_line
 from sallyport.runtime.remote import RemotePool
-from sallyport.runtime.resolve import Resolver
 from sallyport.settings import Settings
 from sallyport.store.changes import LEASE_S, Change, Kind
 from sallyport.store.engine import Store, open_store
@@ -114,18 +112,14 @@ async def _open(host: Host, store: Store, keys: Keys) -> AsyncIterator[WayIn]:
     pool = RemotePool(line, lambda: store.feed.fresh_until)
     ending = asyncio.create_task(_end_with(host, pool), name="host")
     shared = of_gateway(settings, line, host.started_at)
-    services = Services(
+    services = make_services(
+        settings,
         store,
-        settings.address,
-        settings.bundles,
-        pool.stop_installation,
-        attempts=shared.attempts,
-        provider=make_provider(settings),
-        resolver=Resolver(settings.package_index),
+        keys,
+        shared,
+        stop_installation=pool.stop_installation,
         node=await asyncio.to_thread(node_for, settings),
-        reload_keys=lambda: keys.reload(store),
         processes=lambda: _processes(line),
-        limits=limit_settings(settings),
     )
     try:
         async with (

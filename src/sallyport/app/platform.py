@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from sallyport.app.code import AppCode, open_app_code
 from sallyport.app.gateways import Gateways
 from sallyport.app.operator import OwnState, Told, build_admin
-from sallyport.app.provider import make_provider
-from sallyport.app.public import WayIn, limit_settings, open_way_in
+from sallyport.app.public import WayIn, open_way_in
+from sallyport.app.services import make_services
 from sallyport.app.shared import Shared, alone
 from sallyport.control.services import Services
 from sallyport.control.setup import bootstrap, ensure_setup_link
@@ -21,7 +21,6 @@ from sallyport.gateway.facts import Facts
 from sallyport.gateway.schedule import Scheduler
 from sallyport.gateway.sources import Sources, make_sources
 from sallyport.model.decision import LogLine
-from sallyport.runtime.resolve import Resolver
 from sallyport.runtime.sandbox.choice import Trust
 from sallyport.settings import Settings
 from sallyport.store.batch import Batch
@@ -98,18 +97,14 @@ async def _running(
     pool = code.pool
     own = OwnState(store, pool, logs)
     owner, shared = instance_of(settings.folder), alone(settings, store)
-    services = Services(
+    services = make_services(
+        settings,
         store,
-        settings.address,
-        settings.bundles,
-        pool.stop_installation,
-        attempts=shared.attempts,
-        provider=make_provider(settings),
-        resolver=Resolver(settings.package_index),
+        keys,
+        shared,
+        stop_installation=pool.stop_installation,
         node=code.node,
-        reload_keys=lambda: keys.reload(store),
         processes=own.processes,
-        limits=limit_settings(settings),
     )
     await store.write(interrupt_runs_of, owner)
     if settings.gateways == 1:

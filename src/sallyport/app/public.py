@@ -25,13 +25,12 @@ from sallyport.gateway.steps import Policy, TokenVerifier
 from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
-from sallyport.model.platform import LimitSetting
 from sallyport.oauth import OAuth, build_routes, token_endpoint
 from sallyport.oauth.metadata import TOKEN
 from sallyport.observe import metrics
 from sallyport.observe.traces import Traces, open_traces
 from sallyport.runtime.call import Invocation, Outcome, Target
-from sallyport.settings import Settings, limits_of
+from sallyport.settings import Settings
 from sallyport.store.engine import Store
 from sallyport.tokens.access import TokenCache
 from sallyport.tokens.keys import Keys
@@ -161,11 +160,6 @@ async def open_way_in(
     finally:
         await recorder.close()
         await asyncio.to_thread(traces.close)
-
-
-def limit_settings(settings: Settings) -> tuple[LimitSetting, ...]:
-    """The limits that operators are shown."""
-    return tuple(LimitSetting(*each) for each in limits_of(settings))
 
 
 def _policy(
