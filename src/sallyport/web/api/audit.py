@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -16,7 +17,6 @@ from sallyport.control.audit import (
     MOST_LISTED,
     AuditFilter,
     AuditLine,
-    AuditPage,
     Whose,
     export_audit,
     read_audit,
@@ -75,96 +75,85 @@ def filter_of(
 FilterDep = Annotated[AuditFilter, Depends(filter_of)]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much of an audit, and in which form."""
+
+    format: ExportFormat = "jsonl"
+    limit: ExportLimit = MOST_EXPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for which rows; of whose audit, the address says."""
+
+    actor: ActorDep
+    services: ServicesDep
+    wanted: FilterDep
+
+    async def page(self, whose: Whose, name: str, limit: int) -> dict[str, Any]:
+        found = await read_audit(self.services, self.actor, whose, name, self.wanted, limit)
+        return {"items": [describe(each) for each in found.lines], "next": found.next}
+
+    async def file(self, whose: Whose, name: str, part: Part) -> StreamingResponse:
+        pages = export_audit(self.services, self.actor, whose, name, self.wanted, part.limit)
+        return await file_of(pages, part.format)
+
+
+AskedDep = Annotated[Asked, Depends()]
+PartDep = Annotated[Part, Depends()]
+
+
 @router.get("/admin/sites/{site}/audit")
-async def of_site(
-    site: str, actor: ActorDep, services: ServicesDep, wanted: FilterDep, limit: Limit = 100
-) -> dict[str, Any]:
+async def of_site(site: str, asked: AskedDep, limit: Limit = 100) -> dict[str, Any]:
     """What was done on a site, newest first; for its admins."""
-    return _page(await read_audit(services, actor, Whose.SITE, site, wanted, limit))
+    return await asked.page(Whose.SITE, site, limit)
 
 
 @router.get("/admin/sites/{site}/audit/export")
-async def export_site(
-    site: str,
-    actor: ActorDep,
-    services: ServicesDep,
-    wanted: FilterDep,
-    format: ExportFormat = "jsonl",
-    limit: ExportLimit = MOST_EXPORTED,
-) -> StreamingResponse:
+async def export_site(site: str, asked: AskedDep, part: PartDep) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
-    pages = export_audit(services, actor, Whose.SITE, site, wanted, limit)
-    return await file_of(pages, format)
+    return await asked.file(Whose.SITE, site, part)
 
 
 @router.get("/apps/{app_id}/audit")
-async def of_app(
-    app_id: str, actor: ActorDep, services: ServicesDep, wanted: FilterDep, limit: Limit = 100
-) -> dict[str, Any]:
+async def of_app(app_id: str, asked: AskedDep, limit: Limit = 100) -> dict[str, Any]:
     """What befell an app, for those who build it; of what was done on sites without persons."""
-    return _page(await read_audit(services, actor, Whose.APP, app_id, wanted, limit))
+    return await asked.page(Whose.APP, app_id, limit)
 
 
 @router.get("/apps/{app_id}/audit/export")
-async def export_app(
-    app_id: str,
-    actor: ActorDep,
-    services: ServicesDep,
-    wanted: FilterDep,
-    format: ExportFormat = "jsonl",
-    limit: ExportLimit = MOST_EXPORTED,
-) -> StreamingResponse:
+async def export_app(app_id: str, asked: AskedDep, part: PartDep) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
-    pages = export_audit(services, actor, Whose.APP, app_id, wanted, limit)
-    return await file_of(pages, format)
+    return await asked.file(Whose.APP, app_id, part)
 
 
 @router.get("/admin/organizations/{organization_id}/audit")
 async def of_organization(
-    organization_id: str,
-    actor: ActorDep,
-    services: ServicesDep,
-    wanted: FilterDep,
-    limit: Limit = 100,
+    organization_id: str, asked: AskedDep, limit: Limit = 100
 ) -> dict[str, Any]:
     """What was done on every site of an organization; for its admins."""
-    return _page(
-        await read_audit(services, actor, Whose.ORGANIZATION, organization_id, wanted, limit)
-    )
+    return await asked.page(Whose.ORGANIZATION, organization_id, limit)
 
 
 @router.get("/admin/organizations/{organization_id}/audit/export")
 async def export_organization(
-    organization_id: str,
-    actor: ActorDep,
-    services: ServicesDep,
-    wanted: FilterDep,
-    format: ExportFormat = "jsonl",
-    limit: ExportLimit = MOST_EXPORTED,
+    organization_id: str, asked: AskedDep, part: PartDep
 ) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
-    pages = export_audit(services, actor, Whose.ORGANIZATION, organization_id, wanted, limit)
-    return await file_of(pages, format)
+    return await asked.file(Whose.ORGANIZATION, organization_id, part)
 
 
 @router.get("/operator/audit")
-async def of_everybody(
-    actor: ActorDep, services: ServicesDep, wanted: FilterDep, limit: Limit = 100
-) -> dict[str, Any]:
+async def of_everybody(asked: AskedDep, limit: Limit = 100) -> dict[str, Any]:
     """What was done on the whole platform; for operators."""
-    return _page(await read_audit(services, actor, Whose.EVERYBODY, "", wanted, limit))
+    return await asked.page(Whose.EVERYBODY, "", limit)
 
 
 @router.get("/operator/audit/export")
-async def export_everybody(
-    actor: ActorDep,
-    services: ServicesDep,
-    wanted: FilterDep,
-    format: ExportFormat = "jsonl",
-    limit: ExportLimit = MOST_EXPORTED,
-) -> StreamingResponse:
+async def export_everybody(asked: AskedDep, part: PartDep) -> StreamingResponse:
     """The same as a file; go on after the last row with `before`."""
-    return await file_of(export_audit(services, actor, Whose.EVERYBODY, "", wanted, limit), format)
+    return await asked.file(Whose.EVERYBODY, "", part)
 
 
 def describe(line: AuditLine) -> dict[str, Any]:
@@ -182,10 +171,6 @@ def describe(line: AuditLine) -> dict[str, Any]:
         "subject": line.subject,
         "detail": line.detail,
     }
-
-
-def _page(found: AuditPage) -> dict[str, Any]:
-    return {"items": [describe(each) for each in found.lines], "next": found.next}
 
 
 async def file_of(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from sallyport.control import call_figures, usage
 from sallyport.control.call_figures import Parties
@@ -22,18 +23,41 @@ Since = Annotated[str | None, Query(description="RFC 3339; seven days ago if abs
 Until = Annotated[str | None, Query(description="RFC 3339; now if absent")]
 
 
+@dataclass(frozen=True, slots=True)
+class Of:
+    """The parties that calls are narrowed to. `route` is a route's key."""
+
+    environment_id: str | None = None
+    client_id: str | None = None
+    route: str | None = None
+
+
+class Span(TypedDict):
+    """Milliseconds since the epoch; `until` is exclusive."""
+
+    since: int
+    until: int
+
+
+def span_of(services: ServicesDep, since: Since = None, until: Until = None) -> Span:
+    """Raises `Refused` for what is no time."""
+    ends = services.store.clock.now() + 1 if until is None else read_time(until)
+    return {"since": ends - DEFAULT_SPAN if since is None else read_time(since), "until": ends}
+
+
+OfDep = Annotated[Of, Depends()]
+SpanDep = Annotated[Span, Depends(span_of)]
+
+
 @router.get("/admin/sites/{site}/usage")
 async def read_site_usage(
     site: str,
     actor: ActorDep,
     services: ServicesDep,
+    of: OfDep,
+    span: SpanDep,
     by: Literal["hour", "day", "route", "scope", "integration", "environment"] = "hour",
     app_id: str | None = None,
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    route: str | None = None,
-    since: Since = None,
-    until: Until = None,
 ) -> dict[str, Any]:
     """Calls to a site, of one app or of all, for its admins. `route` is a route's key."""
     lines = await usage.site_usage(
@@ -42,10 +66,10 @@ async def read_site_usage(
         site,
         by,
         app_id=app_id,
-        environment_id=environment_id,
-        client_id=client_id,
-        route_key=route,
-        **_span(services, since, until),
+        environment_id=of.environment_id,
+        client_id=of.client_id,
+        route_key=of.route,
+        **span,
     )
     return {"items": _items(lines, by)}
 
@@ -55,12 +79,9 @@ async def read_site_latency(
     site: str,
     actor: ActorDep,
     services: ServicesDep,
+    of: OfDep,
+    span: SpanDep,
     by: Literal["hour", "day", "all"] = "hour",
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    route: str | None = None,
-    since: Since = None,
-    until: Until = None,
 ) -> dict[str, Any]:
     """How long allowed calls on record took, in microseconds, for admins of the site."""
     lines = await call_figures.site_latency(
@@ -68,8 +89,8 @@ async def read_site_latency(
         actor,
         site,
         by,
-        of=Parties(environment_id, client_id, route),
-        **_span(services, since, until),
+        of=Parties(of.environment_id, of.client_id, of.route),
+        **span,
     )
     return {
         "items": [
@@ -90,19 +111,16 @@ async def read_site_refusals(
     site: str,
     actor: ActorDep,
     services: ServicesDep,
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    route: str | None = None,
-    since: Since = None,
-    until: Until = None,
+    of: OfDep,
+    span: SpanDep,
 ) -> dict[str, Any]:
     """Why calls on record were refused, by gate and reason, for admins of the site."""
     lines = await call_figures.site_refusals(
         services,
         actor,
         site,
-        of=Parties(environment_id, client_id, route),
-        **_span(services, since, until),
+        of=Parties(of.environment_id, of.client_id, of.route),
+        **span,
     )
     return {
         "items": [{"gate": line.gate, "reason": line.reason, "calls": line.calls} for line in lines]
@@ -114,15 +132,13 @@ async def read_last_day(
     site: str,
     actor: ActorDep,
     services: ServicesDep,
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    route: str | None = None,
+    of: OfDep,
     grant_id: str | None = None,
     account_id: str | None = None,
 ) -> dict[str, Any]:
     """How many calls came in the last day, of a thing that somebody is about to end."""
-    of = Parties(environment_id, client_id, route, grant_id, account_id)
-    found = await call_figures.last_day(services, actor, site, of)
+    parties = Parties(of.environment_id, of.client_id, of.route, grant_id, account_id)
+    found = await call_figures.last_day(services, actor, site, parties)
     return {"calls": found.calls, "since": iso(found.since)}
 
 
@@ -132,12 +148,10 @@ async def read_app_usage(
     environment: str,
     actor: ActorDep,
     services: ServicesDep,
+    span: SpanDep,
     by: Literal["hour", "route", "scope"] = "hour",
-    since: Since = None,
-    until: Until = None,
 ) -> dict[str, Any]:
     """Calls to an app environment on all sites, for those who build it."""
-    span = _span(services, since, until)
     lines = await usage.app_usage(services, actor, app_id, environment, by, **span)
     return {"items": _items(lines, by)}
 
@@ -147,19 +161,12 @@ async def read_integration_usage(
     client_id: str,
     actor: ActorDep,
     services: ServicesDep,
+    span: SpanDep,
     by: Literal["hour", "route", "scope", "site"] = "hour",
-    since: Since = None,
-    until: Until = None,
 ) -> dict[str, Any]:
     """Calls that an integration made, for its owner."""
-    span = _span(services, since, until)
     lines = await usage.integration_usage(services, actor, client_id, by, **span)
     return {"items": _items(lines, by)}
-
-
-def _span(services: ServicesDep, since: str | None, until: str | None) -> dict[str, int]:
-    ends = services.store.clock.now() + 1 if until is None else read_time(until)
-    return {"since": ends - DEFAULT_SPAN if since is None else read_time(since), "until": ends}
 
 
 def _items(lines: Iterable[UsageLine], by: str) -> list[dict[str, Any]]:
