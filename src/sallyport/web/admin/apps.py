@@ -21,7 +21,7 @@ from sallyport.model.decision import DecisionRecord
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web import confirm
 from sallyport.web.admin.frame import Frame, acting, admins_frame, draw_site, frame_of
-from sallyport.web.admin.usage import Figures, figures_of, usage_of_day
+from sallyport.web.admin.usage import Figures, figures_of, times_of, usage_of_day
 from sallyport.web.drawing import plural
 from sallyport.web.flash import say
 from sallyport.web.forms import one
@@ -172,7 +172,7 @@ async def _admins_view(visit: Visit, frame: Frame, view: AppOnSite) -> AdminsVie
     return AdminsView(
         callers=await _callers(visit, frame, here),
         grants=await site_grants(services, actor, site, here),
-        figures=await figures_of(visit, site, "day", Parties(environment_id=here)),
+        figures=await figures_of(visit, site, times_of(visit, "day"), Parties(environment_id=here)),
         routes=await usage_of_day(visit, site, "route", here),
         refusals=await decisions_of_site(
             services, actor, site, refused_only=True, limit=RECENT, environment_id=here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -16,9 +17,8 @@ from sallyport.control.call_figures import (
     site_latency,
     site_refusals,
 )
-from sallyport.control.catalog import app_on_site, connected_apps
+from sallyport.control.catalog import ConnectedApp, app_on_site, connected_apps
 from sallyport.control.usage import By, Usage, UsageLine, site_usage
-from sallyport.model.manifest import Route
 from sallyport.vocab.clock import DAY, HOUR
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.web.admin.frame import Frame, admins_frame, draw_site
@@ -79,9 +79,9 @@ async def show_usage(visit: Visit) -> Response:
     apps = (await connected_apps(services, actor, site)).apps
     titles = {each.installed.environment.id: each.title for each in apps}
     callers = await callers_of_site(visit, site)
-    routes = await _routes(visit, of, site)
-    figures = await figures_of(visit, site, span, of)
-    times = _times(services.store.clock.now(), span)
+    routes = await _route_names(visit, of, apps, site)
+    times = times_of(visit, span)
+    figures = await figures_of(visit, site, times, of)
 
     async def bars(
         by: Literal["environment", "integration", "route"],
@@ -89,17 +89,7 @@ async def show_usage(visit: Visit) -> Response:
         names: dict[str, str],
         nobody: str,
     ) -> list[Bar]:
-        lines = await site_usage(
-            services,
-            actor,
-            site,
-            by,
-            environment_id=of.environment_id,
-            client_id=of.client_id,
-            route_key=of.route_key,
-            since=times.since,
-            until=times.until,
-        )
+        lines = await _usage(visit, site, by, of, times)
         return [_bar(each, parameter, names, nobody) for each in lines[:MOST_BARS]]
 
     def _bar(line: UsageLine, parameter: str, names: dict[str, str], nobody: str) -> Bar:
@@ -119,17 +109,12 @@ async def show_usage(visit: Visit) -> Response:
         of=of,
         titles=titles,
         callers=callers,
-        routes={route.key: f"{route.operation} {route.path}" for route in routes},
+        routes=routes,
         figures=figures,
         reasons=[_reason(frame, each) for each in figures.refusals[:MOST_BARS]],
         by_app=await bars("environment", "app", titles, "none"),
         by_caller=await bars("integration", "caller", callers, "nobody known: no valid token"),
-        by_route=await bars(
-            "route",
-            "route",
-            {route.key: f"{route.operation} {route.path}" for route in routes},
-            "no route of the app",
-        )
+        by_route=await bars("route", "route", routes, "no route of the app")
         if of.environment_id is not None
         else [],
     )
@@ -138,22 +123,11 @@ async def show_usage(visit: Visit) -> Response:
 _FILTERS = ("span", "app", "caller", "route")
 
 
-async def figures_of(visit: Visit, site: str, span: Span, of: Parties) -> Figures:
+async def figures_of(visit: Visit, site: str, times: Times, of: Parties) -> Figures:
     """Raises `Refused` for who is no admin of the site."""
     services, actor = visit.services, visit.actor
-    times = _times(services.store.clock.now(), span)
     by: Literal["hour", "day"] = "hour" if times.step == HOUR else "day"
-    lines = await site_usage(
-        services,
-        actor,
-        site,
-        by,
-        environment_id=of.environment_id,
-        client_id=of.client_id,
-        route_key=of.route_key,
-        since=times.since,
-        until=times.until,
-    )
+    lines = await _usage(visit, site, by, of, times)
     took = await site_latency(services, actor, site, by, of=of, **times.span)
     overall = await site_latency(services, actor, site, "all", of=of, **times.span)
     total, at = Usage(), {line.key: line.usage for line in lines}
@@ -171,6 +145,22 @@ async def figures_of(visit: Visit, site: str, span: Span, of: Parties) -> Figure
         p99=Series("p99", "open", [_ms(quick.get(each, none).p99_us) for each in times.steps]),
         latency=overall[0] if overall else None,
         refusals=await site_refusals(services, actor, site, of=of, **times.span),
+    )
+
+
+async def _usage(
+    visit: Visit, site: str, by: By, of: Parties, times: Times
+) -> tuple[UsageLine, ...]:
+    return await site_usage(
+        visit.services,
+        visit.actor,
+        site,
+        by,
+        environment_id=of.environment_id,
+        client_id=of.client_id,
+        route_key=of.route_key,
+        since=times.since,
+        until=times.until,
     )
 
 
@@ -192,16 +182,21 @@ async def usage_of_day(
     return {line.key: line.usage for line in lines}
 
 
-async def _routes(visit: Visit, of: Parties, site: str) -> list[Route]:
-    """The routes of the app that is asked about; none where it is not installed (any more)."""
-    apps = (await connected_apps(visit.services, visit.actor, site)).apps
+async def _route_names(
+    visit: Visit, of: Parties, apps: Sequence[ConnectedApp], site: str
+) -> dict[str, str]:
+    """The routes of the app that is asked about, by key; none where it is not installed."""
     held = next(
         (a.installed for a in apps if a.installed.environment.id == of.environment_id), None
     )
     if held is None:
-        return []
+        return {}
     view = await app_on_site(visit.services, visit.actor, site, held.app.id, held.environment.key)
-    return list(dict.fromkeys(route for each in view.installations for route in each.routes))
+    return {
+        route.key: f"{route.operation} {route.path}"
+        for each in view.installations
+        for route in each.routes
+    }
 
 
 def _reason(frame: Frame, each: Refusals) -> Bar:
@@ -220,7 +215,9 @@ def _span(text: str) -> Span:
     return text
 
 
-def _times(now: int, span: Span) -> Times:
+def times_of(visit: Visit, span: Span) -> Times:
+    """A span up to now."""
+    now = visit.services.store.clock.now()
     step = HOUR if span == "day" else DAY
     count = 24 if span == "day" else _DAYS[span]
     ends = now - now % step + step
