@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from sallyport.control import following
 from sallyport.control.catalog import environment_scopes
 from sallyport.control.following import LEVELS, Numbered, Wanted
-from sallyport.control.installations import list_installations
+from sallyport.control.installations import Installed, list_installations
 from sallyport.model.decision import DecisionRecord
 from sallyport.model.registry import PRODUCTION
 from sallyport.vocab.clock import DAY, HOUR, MINUTE
@@ -41,7 +41,7 @@ _FILTERS = ("since", "level", "function", "site", "result", "route", "trace", "i
 async def show_calls(visit: Visit) -> Response:
     """The newest calls; those to come appear by themselves."""
     around, chosen = await frame(visit), _chosen(visit)
-    query = visit.request.query_params
+    before = visit.request.query_params.get("before")
     place = visit.path("app_id"), visit.path("environment")
     calls: Sequence[DecisionRecord] = ()
     problem = None
@@ -51,35 +51,22 @@ async def show_calls(visit: Visit) -> Response:
             visit.actor,
             *place,
             _wanted(visit, chosen),
-            before=_before(query.get("before")),
+            before=_before(before),
             limit=A_PAGE,
         )
     except Refused as refused:
         problem = refused
     newest = max((each.at for each in calls), default=visit.services.store.clock.now())
-    return draw(
-        visit,
-        "console/calls.html",
-        **around,
-        **await _choices(visit),
-        calls=calls,
-        problem=problem if _looked(chosen) else None,
-        closed=problem is not None,
-        chosen=chosen,
-        hosts=await _hosts(visit),
-        live=_live(visit, chosen, "calls", str(newest)) if problem is None else None,
-        pause=_address(around["home"] + "/calls", chosen, live="off"),
-        resume=_address(around["home"] + "/calls", chosen),
-        newer=_address(around["home"] + "/calls", chosen) if query.get("before") else None,
-        older=_address(around["home"] + "/calls", chosen, before=f"{calls[-1].at}.{calls[-1].id}")
-        if len(calls) == A_PAGE
-        else None,
+    last = f"{calls[-1].at}.{calls[-1].id}" if len(calls) == A_PAGE else None
+    return await _draw_followed(
+        visit, "calls", around, chosen, problem, str(newest), bool(before), last, calls=calls
     )
 
 
 async def stream_calls(visit: Visit) -> Response:
     """Calls as they come, each as a row of the table."""
-    around, chosen, hosts = await frame(visit), _chosen(visit), await _hosts(visit)
+    around, chosen = await frame(visit), _chosen(visit)
+    hosts = _hosts(await _installed(visit))
     place = visit.path("app_id"), visit.path("environment")
     wanted = _wanted(visit, chosen)
     seen: dict[str, int] = {}
@@ -131,11 +118,10 @@ async def show_call(visit: Visit) -> Response:
 async def show_logs(visit: Visit) -> Response:
     """The newest lines that app code wrote; those to come appear by themselves."""
     around, chosen = await frame(visit), _chosen(visit)
-    query = visit.request.query_params
     place = visit.path("app_id"), visit.path("environment")
     lines: Sequence[Numbered] = ()
     problem = None
-    before = _number(query.get("before", ""))
+    before = _number(visit.request.query_params.get("before", ""))
     # Asked for before the lines are read: one that comes between is told twice rather than never.
     newest = await following.newest_line(visit.services)
     try:
@@ -149,31 +135,17 @@ async def show_logs(visit: Visit) -> Response:
         )
     except Refused as refused:
         problem = refused
-    address = around["home"] + "/logs"
     newest = max([newest, *(each.seq for each in lines)]) if not before else newest
-    return draw(
-        visit,
-        "console/logs.html",
-        **around,
-        **await _choices(visit),
-        lines=lines,
-        problem=problem if _looked(chosen) else None,
-        closed=problem is not None,
-        chosen=chosen,
-        hosts=await _hosts(visit),
-        live=_live(visit, chosen, "logs", str(newest)) if problem is None else None,
-        pause=_address(address, chosen, live="off"),
-        resume=_address(address, chosen),
-        newer=_address(address, chosen) if before else None,
-        older=_address(address, chosen, before=str(lines[-1].seq))
-        if len(lines) == 2 * A_PAGE
-        else None,
+    last = str(lines[-1].seq) if len(lines) == 2 * A_PAGE else None
+    return await _draw_followed(
+        visit, "logs", around, chosen, problem, str(newest), bool(before), last, lines=lines
     )
 
 
 async def stream_logs(visit: Visit) -> Response:
     """Lines as they are written, each as a row of the table."""
-    around, chosen, hosts = await frame(visit), _chosen(visit), await _hosts(visit)
+    around, chosen = await frame(visit), _chosen(visit)
+    hosts = _hosts(await _installed(visit))
     place = visit.path("app_id"), visit.path("environment")
     wanted = _wanted(visit, chosen)
 
@@ -189,6 +161,38 @@ async def stream_logs(visit: Visit) -> Response:
     began = visit.request.query_params.get("from", "")
     await following.app_lines(visit.services, visit.actor, *place, wanted, limit=1)
     return stream(visit, follow, began)
+
+
+async def _draw_followed(
+    visit: Visit,
+    what: Literal["calls", "logs"],
+    around: Mapping[str, Any],
+    chosen: Mapping[str, str],
+    problem: Refused | None,
+    mark: str,
+    looks_back: bool,
+    last: str | None,
+    **rows: Any,
+) -> Response:
+    """A list that follows the store from `mark` on; `last` is the row that older ones come after,
+    None where this is all."""
+    address, installed = f"{around['home']}/{what}", await _installed(visit)
+    return draw(
+        visit,
+        f"console/{what}.html",
+        **around,
+        **await _choices(visit, installed),
+        **rows,
+        problem=problem if _looked(chosen) else None,
+        closed=problem is not None,
+        chosen=chosen,
+        hosts=_hosts(installed),
+        live=_live(visit, address, chosen, mark) if problem is None else None,
+        pause=_address(address, chosen, live="off"),
+        resume=_address(address, chosen),
+        newer=_address(address, chosen) if looks_back else None,
+        older=_address(address, chosen, before=last) if last is not None else None,
+    )
 
 
 def _chosen(visit: Visit) -> dict[str, str]:
@@ -218,14 +222,11 @@ def _wanted(visit: Visit, chosen: Mapping[str, str]) -> Wanted:
     )
 
 
-async def _choices(visit: Visit) -> dict[str, Any]:
+async def _choices(visit: Visit, installed: Sequence[Installed]) -> dict[str, Any]:
     """What the filters offer."""
     place = visit.path("app_id"), visit.path("environment")
     opened = await environment_scopes(visit.services, visit.actor, *place)
     routes = {route.key: route for each in opened for route in each.routes}
-    installed = await list_installations(
-        visit.services, visit.actor, app_id=place[0], environment=place[1]
-    )
     return {
         "spans": [("", "Any time"), *((key, title) for key, (title, _) in SPANS.items())],
         "results": [("", "Every result"), *RESULTS],
@@ -246,24 +247,27 @@ async def _choices(visit: Visit) -> dict[str, Any]:
     }
 
 
-async def _hosts(visit: Visit) -> dict[str, str]:
-    """Site id -> host, of the sites where the environment is installed now."""
-    installed = await list_installations(
+async def _installed(visit: Visit) -> Sequence[Installed]:
+    """Where the environment is installed now."""
+    return await list_installations(
         visit.services,
         visit.actor,
         app_id=visit.path("app_id"),
         environment=visit.path("environment"),
     )
+
+
+def _hosts(installed: Sequence[Installed]) -> dict[str, str]:
+    """Site id -> host."""
     return {each.site.id: each.site.host for each in installed}
 
 
-def _live(visit: Visit, chosen: Mapping[str, str], what: str, mark: str) -> str | None:
+def _live(visit: Visit, address: str, chosen: Mapping[str, str], mark: str) -> str | None:
     """The stream's address; None where the person paused it or looks at older ones."""
     query = visit.request.query_params
     if query.get("live") == "off" or query.get("before"):
         return None
-    address = f"/console/apps/{visit.path('app_id')}/environments/{visit.path('environment')}"
-    return _address(f"{address}/{what}/stream", chosen, **{"from": mark})
+    return _address(f"{address}/stream", chosen, **{"from": mark})
 
 
 def _address(path: str, chosen: Mapping[str, str], **more: str) -> str:
