@@ -32,7 +32,6 @@ __all__ = [
     "Whose",
     "export_audit",
     "read_audit",
-    "site_audit",
 ]
 
 MOST_LISTED = 500
@@ -143,14 +142,6 @@ async def export_audit(
         if page.next is None:
             return
         wanted = replace(wanted, before=page.next)
-
-
-async def site_audit(
-    services: Services, actor: Actor, site: str, *, before: int | None = None, limit: int = 100
-) -> tuple[AuditLine, ...]:
-    """The newest audit rows of a site, older than the row `before`. Raises `Refused`."""
-    wanted = AuditFilter(before=before)
-    return (await read_audit(services, actor, Whose.SITE, site, wanted, limit)).lines
 
 
 async def _place(

@@ -162,7 +162,11 @@ def read_upload(archive: bytes, variables: Mapping[str, str]) -> Upload:
     found = (*read.diagnostics, *lint(read))
     if read.manifest is None:
         raise _has_errors(MANIFEST_FILE, found)
-    noted = api_notes.read_api_notes(read.manifest, _reader(archive), code_folder(read.root))
+    folder = code_folder(read.root)
+    notes = _read_files(
+        archive, api_notes.notes_files(read.manifest, folder), api_notes.LARGEST + 1
+    )
+    noted = api_notes.read_api_notes(read.manifest, notes.get, folder)
     if any(each.level == "error" for each in noted.diagnostics):
         raise _has_errors(noted.diagnostics[0].file, noted.diagnostics)
     found = (*found, *noted.diagnostics)
@@ -179,13 +183,6 @@ def _has_errors(file: str, found: Sequence[Diagnostic]) -> Refused:
         fix="Run `sallyport lint` and mend what it lists.",
         members={"diagnostics": [as_member(each) for each in found]},
     )
-
-
-def _reader(archive: bytes) -> api_notes.ReadFile:
-    def read(name: str) -> bytes | None:
-        return _read_files(archive, (name,), api_notes.LARGEST + 1).get(name)
-
-    return read
 
 
 def judge_of(manifest: Manifest, approved: frozenset[str]) -> Judge:

@@ -56,12 +56,6 @@ async def session_in_use(reader: Reader, digest: str) -> tuple[Account, Session]
     return (account_of_row(row), _session_of(row)) if row is not None else None
 
 
-async def account_of_session(reader: Reader, digest: str) -> Account | None:
-    """The active account of a session that has not expired."""
-    found = await session_in_use(reader, digest)
-    return found[0] if found is not None else None
-
-
 async def touch_session(tx: Tx, digest: str, address: str | None) -> None:
     """Remember that a session is used now, and from where."""
     await tx.run(
