@@ -75,9 +75,9 @@ class Recorder:
             self._batched.add(record)
 
     def _trace(self, call: Call, status: int, duration_us: int, refused: Refused | None) -> None:
-        # A call that was refused on its way has not been asked about yet.
-        call.sampled = self._traces.samples(call.trace_id, call.parent)
-        if call.sampled:
+        if self._traces.exports and self._traces.samples(call.trace_id, call.parent):
+            # One that was refused on its way has not been told yet.
+            call.sampled = True
             self._traces.add(span_of(call, status, duration_us, refused))
 
 

@@ -54,6 +54,11 @@ class Traces:
         self._processor = processor
         self._below = _HALF * percent // 100
 
+    @property
+    def exports(self) -> bool:
+        """Whether spans go anywhere; without it none need be made."""
+        return self._processor is not None
+
     def samples(self, trace_id: str, parent: TraceParent | None) -> bool:
         """Whether a call in this trace is recorded; the same for every process that asks."""
         if parent is not None:
