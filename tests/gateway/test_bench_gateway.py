@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,26 +15,16 @@ from bench.gateway.chart import draw
 from bench.gateway.envoy import envoy_config
 from bench.load.paced import drive
 
-ROOT = Path(__file__).resolve().parents[2]
+from benching import bench, measured
+
 MOST_MS = 300
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.gateway", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="scripts/ensure-program wrk installs it")
 def test_the_short_benchmark_measures_calls_and_none_of_them_fails(tmp_path: Path) -> None:
     kinds = ("c32", "cold", "paced")
-    done = run("--short", "--only", "python", "--kinds", ",".join(kinds), "--out", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    (ours,) = json.loads((tmp_path / "gateway.json").read_text())["contenders"]
+    found, page = measured("gateway", "--only", "python", "--kinds", ",".join(kinds), out=tmp_path)
+    (ours,) = found["contenders"]
     assert ours["name"] == "Sallyport, Python worker"
     assert ours["pss_mb"] > 0
     assert ours["kinds"].keys() == set(kinds)
@@ -44,14 +32,13 @@ def test_the_short_benchmark_measures_calls_and_none_of_them_fails(tmp_path: Pat
         assert each["failed"] == 0
         assert each["requests"] > 0
         assert 0 < each["p50_ms"]["median"] <= each["p99_ms"]["median"]
-    page = (tmp_path / "gateway.md").read_text()
     assert page.count("\n| Sallyport, Python worker |") == 1 + len(kinds)
     assert page.count("\n## ") == len(kinds)
     assert ElementTree.parse(tmp_path / "gateway.svg").getroot().tag.endswith("svg")
 
 
 def test_a_contender_that_there_is_not_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    done = run("--only", "python,apache", "--out", str(tmp_path))
+    done = bench("gateway", "--only", "python,apache", out=tmp_path)
     assert done.returncode == 1
     assert "--only: there is no apache" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from benching import measured
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="The load comes from wrk.")
 def test_the_short_benchmark_measures_a_site_beside_each_load(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.neighbour", "--short", "--out", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    turns = json.loads((tmp_path / "neighbour.json").read_text())["turns"]
+    found, page = measured("neighbour", out=tmp_path)
+    turns = found["turns"]
     assert {each["beside"] for each in turns} == {
         "nothing",
         "half its limit",
@@ -33,4 +23,4 @@ def test_the_short_benchmark_measures_a_site_beside_each_load(tmp_path: Path) ->
         # Whatever its neighbour does, every call of the quiet site is answered.
         assert each["failed"] == 0
         assert 0 < each["p50_ms"] <= each["p99_ms"]
-    assert "| ten times its limit |" in (tmp_path / "neighbour.md").read_text()
+    assert "| ten times its limit |" in page
