@@ -14,7 +14,7 @@ from sallyport.runtime.running import CapabilityAnswer, RunningCall
 from sallyport.runtime.worker import Worker
 
 APP = """
-import os, time
+import logging, os, time
 from sallyport_app import _platform
 
 def run(request, context):
@@ -24,6 +24,9 @@ def run(request, context):
         os._exit(9)
     if todo == "sleep":
         time.sleep(1.5)
+    if todo == "sleep and log":
+        time.sleep(0.2)
+        logging.warning("awake")
     if todo == "ask":
         reply = _platform.ask("x", "GET", "/")
         return {"statusCode": 200, "body": reply.body}
@@ -212,5 +215,17 @@ def test_a_process_left_behind_ends_the_worker_before_the_next_call(play: Play) 
         assert len(pids) == 6
         assert pids[0] == pids[1] == pids[2]
         assert pids[2] not in pids[3:]
+
+    play(scenario)
+
+
+def test_what_a_call_logs_does_not_make_it_shorter(play: Play) -> None:
+    """Seen to fail with the clock begun anew whenever something is read of the worker."""
+
+    async def scenario(world: World) -> None:
+        target = await quick(world)
+        (outcome,) = await together(world, target, "sleep and log")
+        assert isinstance(outcome, Answer)
+        assert outcome.duration_us >= 200_000
 
     play(scenario)

@@ -140,8 +140,11 @@ class Turns:
         When several came together nobody but the worker knows how long each one ran; they share.
         """
         answered, self._answered = self._answered, []
+        if not answered:
+            # Something else came of the worker; the call that runs has run since it began.
+            return answered, 0
         now = time.monotonic()
-        each = int((now - self._since) * 1e6 / len(answered)) if answered else 0
+        each = int((now - self._since) * 1e6 / len(answered))
         self._since = now
         return answered, each
 
