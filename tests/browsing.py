@@ -45,6 +45,12 @@ T = TypeVar("T")
 PLAIN_HOST = "door.test"
 PASSWORD = "correct horse battery"
 TOKEN = re.compile(r'name="form_token" value="([^"]*)"')
+STOPPED = AuthorizeProblem(
+    "None of your sites",
+    "mara@acme.example is a member of none of the sites.",
+    "Sign in with another account.",
+    400,
+)
 
 
 @dataclass
@@ -56,6 +62,7 @@ class House:
     services: Services
     loop: asyncio.AbstractEventLoop
     question: ConsentView
+    problem: AuthorizeProblem = STOPPED
     answers: list[dict[str, str]] = field(default_factory=list)
 
     def act(self, act: Awaitable[T]) -> T:
@@ -116,8 +123,9 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def house(running_house: House) -> House:
-    """The module's house, with its first question and no answer yet."""
+    """The module's house, with its first question and problem, and no answer yet."""
     running_house.question = question(running_house.client_url)
+    running_house.problem = STOPPED
     running_house.answers.clear()
     return running_house
 
@@ -266,9 +274,7 @@ def _platform(house: House) -> Starlette:
     async def stop(request: Request) -> Response:
         if await pages.signed_in_account(request) is None:
             return await pages.sign_in(request, f"{request.url.path}?{request.url.query}")
-        text = "mara@acme.example is a member of none of the sites."
-        problem = AuthorizeProblem("None of your sites", text, "Sign in with another account.", 400)
-        return await pages.problem(request, problem)
+        return await pages.problem(request, house.problem)
 
     async def answer(request: Request) -> Response:
         form = {key: str(value) for key, value in (await pages.verify_form(request)).items()}

@@ -55,7 +55,10 @@ class PlainPages:
         return JSONResponse(asdict(view))
 
     async def problem(self, request: Request, problem: AuthorizeProblem) -> Response:
-        return JSONResponse(asdict(problem), status_code=problem.status)
+        told = asdict(problem)
+        wait = told.pop("retry_after")
+        headers = None if wait is None else {"Retry-After": str(wait)}
+        return JSONResponse(told, status_code=problem.status, headers=headers)
 
     async def sign_in(self, request: Request, return_to: str) -> Response:
         return RedirectResponse(f"/login?next={quote(return_to, safe='')}", status_code=303)

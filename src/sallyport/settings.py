@@ -141,11 +141,13 @@ class Settings:
     oauth_address_requests_per_minute: int = _setting(
         6_000,
         "The most requests from one network address to /oauth/token, /oauth/par, /oauth/revoke and "
-        "/oauth/introspect together in a minute; 0: no limit.",
+        "/oauth/introspect, and to /authorize with a pushed request, together in a minute; 0: no "
+        "limit.",
     )
     oauth_client_requests_per_minute: int = _setting(
         3_000,
-        "The most such requests of one client from one network address in a minute; 0: no limit.",
+        "The most such requests of one client from one network address in a minute, save those to "
+        "/authorize; 0: no limit.",
     )
     sign_in_attempts: int = _setting(
         10,

@@ -2,7 +2,9 @@
 
 Planted bugs that these tests were seen to fail on: an endpoint left out; buckets for each endpoint
 by itself; the client counted after its secret is checked; a client counted for all addresses
-together; the body read before the address is counted; setup without a limit.
+together; the body read before the address is counted; setup without a limit; `/authorize` that
+counts no handle, counts it once it was looked up, or counts it of questions alone and not of
+answers; that counts requests without a handle, too; a page without `Retry-After`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from oauth_world import Server, authorization_server
+from oauth_world import Server, authorization_server, on_page, redirected
+from sallyport.oauth.asking import REQUEST_URI
 from sallyport.oauth.limits import RequestLimits
+from sallyport.vocab import ids
 from sallyport.vocab.buckets import Quota
 from sallyport.vocab.clock import MINUTE
 from serving import PASSWORD, Platform
@@ -112,6 +116,47 @@ def test_invented_clients_fill_no_memory(limited: Server, limits: RequestLimits)
         ask_from(limited, "127.0.0.9", ENDPOINTS[0], client_id="x" * 1000 + str(n))
     assert len(limits.clients) == 0
     assert len(limits.addresses) == 1
+
+
+def invented(server: Server) -> dict[str, str]:
+    """A request by a handle that nobody was given, which looks like one."""
+    handle = REQUEST_URI + ids.new_secret(ids.PUSHED_REQUEST)
+    return {"client_id": server.world.client_id, "request_uri": handle}
+
+
+def slow_down(answer: httpx.Response) -> None:
+    """The page that tells a person of the limit, and what to do."""
+    told = on_page(answer, 429)
+    assert told["title"] == "Too many requests"
+    assert f"{ADDRESS} requests in 60 seconds for one network address" in told["detail"]
+    wait = int(answer.headers["retry-after"])
+    assert 1 <= wait <= 60
+    assert told["fix"] == f"Wait {wait} seconds, then load this page again."
+
+
+def test_handles_of_pushed_requests_are_counted_before_they_are_looked_up(limited: Server) -> None:
+    """A handle that was invented costs a write that changes nothing; this bounds how many."""
+    pushed = limited.post(
+        "/oauth/par", {**limited.request(), "client_secret": limited.world.secret}
+    )
+    mine = {**invented(limited), "request_uri": pushed.json()["request_uri"]}
+    for n in range(ADDRESS - 1):
+        ask = limited.ask if n % 2 else limited.answer
+        assert "no longer good" in on_page(ask(invented(limited)))["title"]
+    for asked in (invented(limited), mine):
+        slow_down(limited.ask(asked))
+        slow_down(limited.answer(asked))
+    # It is the quota of all endpoints, and what names no handle takes none of it.
+    assert is_limited(limited.post(ENDPOINTS[0], {}), "one network address")
+    assert limited.ask(limited.request()).status_code == 200
+    assert redirected(limited.answer(limited.request()))["code"]
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.9")
+    with httpx.Client(transport=elsewhere) as other:
+        told = other.get(f"{limited.url}/authorize", params=invented(limited))
+    assert "no longer good" in on_page(told)["title"]
+    # Who waits as they were told finds their request as it was.
+    limited.clock.advance(MINUTE // ADDRESS)
+    assert limited.ask(mine).status_code == 303
 
 
 def test_setup_and_sign_in_are_counted_by_address(unclaimed: Platform) -> None:

@@ -159,6 +159,18 @@ def test_a_request_that_stops_is_told_on_a_page_that_leads_on(house: House, page
     expect(page.locator("main")).to_contain_text("Not Dana Brook?")
 
 
+def test_a_request_that_must_wait_says_for_how_long(house: House, page: Page) -> None:
+    house.problem = replace(
+        house.problem, fix="Wait 7 seconds, then load this page again.", status=429, retry_after=7
+    )
+    house.add_account(MARA, "Mara Lind")
+    sign_in(page, house, MARA)
+    answer = page.goto(f"{house.url}/stopped?client_id=c1")
+    assert answer is not None
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+    expect(page.locator("main")).to_contain_text("Wait 7 seconds, then load this page again.")
+
+
 def test_it_works_where_browsers_send_no_fetch_metadata(house: House, page: Page) -> None:
     """A host on plain http that is not localhost: `Origin` alone has to vouch for the form."""
     house.add_account(MARA, "Mara Lind")

@@ -66,9 +66,13 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeProblem:
-    """Why an authorization request stops on a page and not at the client's address."""
+    """Why an authorization request stops on a page and not at the client's address.
+
+    `retry_after`: the seconds to wait, where waiting helps; they belong into `Retry-After`.
+    """
 
     title: str
     detail: str
     fix: str | None
     status: int
+    retry_after: int | None = None

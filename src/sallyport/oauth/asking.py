@@ -116,6 +116,13 @@ class Asking:
         return frozenset((self.parameters.get("prompt") or "").split())
 
 
+def named_handle(parameters: Parameters) -> str | None:
+    """The handle of the pushed request that a request names, whether or not it is one of ours."""
+    request_uri = parameters.get("request_uri") or ""
+    handle = request_uri.removeprefix(REQUEST_URI)
+    return None if handle == request_uri else handle
+
+
 async def as_pushed(oauth: OAuth, asking: Asking) -> None:
     """Where `request_uri` is a pushed request's, what was pushed is what is asked (RFC 9126
     section 4).
@@ -123,9 +130,8 @@ async def as_pushed(oauth: OAuth, asking: Asking) -> None:
     The address may repeat it and may not say otherwise.
     """
     address = asking.parameters
-    request_uri = address.get("request_uri") or ""
-    handle = request_uri.removeprefix(REQUEST_URI)
-    if handle == request_uri:
+    handle = named_handle(address)
+    if handle is None:
         return
     fresh = ids.is_well_formed(handle, ids.PUSHED_REQUEST)
     client_id = address.get("client_id") or ""

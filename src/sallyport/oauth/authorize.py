@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from sallyport.model.access import OFFLINE_ACCESS
 from sallyport.model.consent import AuthorizeProblem
 from sallyport.model.directory import Account, Actor
-from sallyport.oauth.asking import KNOWN, Asking, Stop, awaiting, check
+from sallyport.oauth.asking import KNOWN, Asking, Stop, awaiting, check, named_handle
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import ACCESS_DENIED, NO_STORE, plain
+from sallyport.oauth.limits import Spent
 from sallyport.oauth.parameters import Malformed, Parameters, read_query
 from sallyport.oauth.question import (
     declined_scopes,
@@ -32,7 +33,7 @@ from sallyport.store.consent import (
 from sallyport.store.pushed import change_opened_request
 from sallyport.tokens.codes import new_code
 from sallyport.vocab import ids
-from sallyport.vocab.errors import Refused
+from sallyport.vocab.errors import Reason, Refused
 
 PATH = "/authorize"
 
@@ -42,8 +43,10 @@ async def show(oauth: OAuth, request: Request) -> Response:
     try:
         asking = Asking(read_query(request, KNOWN))
     except Malformed as problem:
-        return await _problem(oauth, request, "The link cannot be read", str(problem), None)
+        told = AuthorizeProblem("The link cannot be read", str(problem), None, 400)
+        return await oauth.pages.problem(request, told)
     try:
+        _charge_handle(oauth, request, asking)
         await check(oauth, asking)
         if asking.opened:
             # The browser goes on with its own handle: the one that the client was given is used up.
@@ -63,6 +66,8 @@ async def show(oauth: OAuth, request: Request) -> Response:
             raise _must_ask(sites)
         owner = await oauth.store.read(account_by_id, asking.client.owner_id)
         view = draw_question(asking, account, owner, sites)
+    except Spent as spent:
+        return await _spent(oauth, request, spent)
     except Stop as stop:
         return await _stopped(oauth, request, asking, stop)
     except Refused as refused:
@@ -80,6 +85,7 @@ async def decide(oauth: OAuth, request: Request) -> Response:
     answer = dict(fields)
     asking = Asking(Parameters(fields, KNOWN))
     try:
+        _charge_handle(oauth, request, asking)
         await check(oauth, asking)
         account = await oauth.pages.signed_in_account(request)
         if account is None:
@@ -118,11 +124,22 @@ async def decide(oauth: OAuth, request: Request) -> Response:
                 title="Something changed",
                 fix="Start again from the integration.",
             )
+    except Spent as spent:
+        return await _spent(oauth, request, spent)
     except Stop as stop:
         return await _stopped(oauth, request, asking, stop)
     except Refused as refused:
         return await _refused(oauth, request, refused)
     return _back(oauth, asking, {"code": code})
+
+
+def _charge_handle(oauth: OAuth, request: Request, asking: Asking) -> None:
+    """Count a request that names a pushed one: opening it is a write, whoever made the name up.
+
+    Raises `Spent`.
+    """
+    if named_handle(asking.parameters) is not None:
+        oauth.limits.charge_address(request, oauth.store.clock.now())
 
 
 async def _remembered(
@@ -224,14 +241,16 @@ async def _awaited(oauth: OAuth, asking: Asking, mine: list[ConsentSite]) -> lis
 async def _stopped(oauth: OAuth, request: Request, asking: Asking, stop: Stop) -> Response:
     if stop.title is not None or asking.redirect_uri is None:
         title = stop.title or "The request cannot be carried out"
-        return await _problem(oauth, request, title, stop.description, stop.fix)
+        problem = AuthorizeProblem(title, stop.description, stop.fix, 400)
+        return await oauth.pages.problem(request, problem)
     return _back(oauth, asking, {"error": stop.error, "error_description": plain(stop.told)})
 
 
-async def _problem(
-    oauth: OAuth, request: Request, title: str, detail: str, fix: str | None
-) -> Response:
-    return await oauth.pages.problem(request, AuthorizeProblem(title, detail, fix, 400))
+async def _spent(oauth: OAuth, request: Request, spent: Spent) -> Response:
+    title = Reason.RATE_LIMITED.title
+    fix = f"Wait {spent.wait} seconds, then load this page again."
+    problem = AuthorizeProblem(title, spent.limit, fix, spent.status, retry_after=spent.wait)
+    return await oauth.pages.problem(request, problem)
 
 
 async def _refused(oauth: OAuth, request: Request, refused: Refused) -> Response:

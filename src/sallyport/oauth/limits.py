@@ -1,8 +1,10 @@
-"""How often an address, and a client from an address, may ask the endpoints that clients call.
+"""How often an address, and a client from an address, may ask for what anybody may ask for.
 
-Counted before a body is read, a secret hashed or the database asked. What a client may ask is
-counted for each address by itself: a client id is no secret, and whoever sends another's must not
-spend what is its. All endpoints share the buckets; docs/reference/oauth.md has the numbers.
+That is the endpoints that clients call, and `/authorize` where it names a pushed request. Counted
+before a secret is hashed or the database asked; an address before a body is read, save at
+`/authorize`, whose handle may be in the body. What a client may ask is counted for each address by
+itself: a client id is no secret, and whoever sends another's must not spend what is its. All share
+the buckets; docs/reference/limits.md has the numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +25,23 @@ _WHOSE = {
 }
 
 
+class Spent(OAuthError):
+    """A quota is spent. `limit` says which in a sentence; `wait`: seconds until there is room."""
+
+    def __init__(self, quota: Quota, wait: int) -> None:
+        self.limit = (
+            f"The limit is {quota.calls} requests in {quota.window // SECOND} seconds for "
+            f"{_WHOSE[quota.name]}."
+        )
+        self.wait = wait
+        super().__init__(
+            TEMPORARILY_UNAVAILABLE,
+            f"{self.limit} Wait {wait} seconds.",
+            status=429,
+            headers={"Retry-After": str(wait)},
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """The operator's quotas, None for no limit, and the buckets that they fill."""
@@ -33,12 +52,12 @@ class RequestLimits:
     clients: Buckets = field(default_factory=Buckets)
 
     def charge_address(self, request: Request, now: int) -> None:
-        """Count a request. Raises `OAuthError` where its address has spent its quota."""
+        """Count a request. Raises `Spent` where its address has spent its quota."""
         if self.address is not None:
             _charge(self.addresses, (address_of(request),), self.address, now)
 
     def charge_client(self, request: Request, client_id: str, now: int) -> None:
-        """Count a request of who says to be this client. Raises `OAuthError`."""
+        """Count a request of who says to be this client. Raises `Spent`."""
         # What is no id costs no look into the database, so it need not be remembered either.
         if self.client is not None and is_uuid(client_id):
             _charge(self.clients, (client_id, address_of(request)), self.client, now)
@@ -54,11 +73,4 @@ def _charge(buckets: Buckets, key: Key, quota: Quota, now: int) -> None:
     if not standing.wait:
         return
     LIMITS_REACHED.labels(f"{quota.name}_requests").inc()
-    wait = seconds(standing.wait)
-    raise OAuthError(
-        TEMPORARILY_UNAVAILABLE,
-        f"The limit is {quota.calls} requests in {quota.window // SECOND} seconds for "
-        f"{_WHOSE[quota.name]}. Wait {wait} seconds.",
-        status=429,
-        headers={"Retry-After": str(wait)},
-    )
+    raise Spent(quota, seconds(standing.wait))

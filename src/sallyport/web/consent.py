@@ -46,10 +46,12 @@ class ConsentPages:
     async def problem(self, request: Request, problem: AuthorizeProblem) -> Response:
         """Why the request stops here. Nothing on the page leads to the client."""
         visit = await visit_of(request, self._services)
+        wait = problem.retry_after
         return draw(
             visit,
             "problem.html",
             status=problem.status,
+            headers=None if wait is None else {"Retry-After": str(wait)},
             title=problem.title,
             detail=problem.detail,
             fix=problem.fix,
