@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from several_world import Several, deploy, several_on
 
@@ -19,3 +20,12 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
 @pytest.fixture(scope="session")
 def app(several: Several) -> DeployedApp:
     return deploy(several)
+
+
+@pytest.fixture
+def both(several: Several) -> Iterator[list[httpx.Client]]:
+    """A client of each process."""
+    clients = several.both()
+    yield clients
+    for client in clients:
+        client.close()

@@ -46,6 +46,7 @@ def quick(request, context):
     return {"statusCode": 200, "body": "quick"}
 """
 SCOPE = "do:it:custom"
+OFFLINE = f"{SCOPE} read:forge-app:jira offline_access"
 ROUTES: list[dict[str, Any]] = [
     {"key": "route-quick", "path": "/quick", "operation": "GET", "function": "quick"},
     {"key": "route-run", "path": "/run/{label}", "operation": "POST", "function": "run"},
@@ -150,6 +151,12 @@ def deploy(several: Several) -> DeployedApp:
 
 def bearer(app: DeployedApp, token: str | None = None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token or app.tokens['access_token']}"}
+
+
+def call(client: httpx.Client, app: DeployedApp, path: str = "/quick", **more: Any) -> Any:
+    """Call the app through this client, with its token or with `token`."""
+    headers = {**bearer(app, more.pop("token", None)), **more.pop("headers", {})}
+    return client.request(more.pop("method", "GET"), app.base_path + path, headers=headers, **more)
 
 
 def until(reached: Callable[[], bool], within_s: float = WITHIN_S) -> None:

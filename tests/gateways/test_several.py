@@ -1,24 +1,21 @@
 """Two gateway processes on one port act as one platform does.
 
-Planted bugs that these tests were seen to fail on: not waiting for the other process after a
-commit; proofs remembered by each process alone; what was taken from quotas told to nobody; a call
-not decided again when its body is here; a retired key told to no other process.
+What one of them ends is in `test_ends.py`. Planted bugs that these tests were seen to fail on:
+proofs remembered by each process alone; what was taken from quotas told to nobody; a retired key
+told to no other process.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Any
 
 import httpx
-import pytest
-from several_world import PER_MINUTE, SCOPE, Several, bearer
+from several_world import OFFLINE, PER_MINUTE, Several, bearer, call
 
 from app_world import REDIRECT_URI, DeployedApp
 from proving import Prover
@@ -26,21 +23,6 @@ from sallyport.app.shared import EVERY_S
 
 PRESENTERS = 50
 ROUNDS = 6
-OFFLINE = f"{SCOPE} read:forge-app:jira offline_access"
-
-
-@pytest.fixture
-def both(several: Several) -> Iterator[list[httpx.Client]]:
-    """A client of each process."""
-    clients = several.both()
-    yield clients
-    for client in clients:
-        client.close()
-
-
-def call(client: httpx.Client, app: DeployedApp, path: str = "/quick", **more: Any) -> Any:
-    headers = {**bearer(app, more.pop("token", None)), **more.pop("headers", {})}
-    return client.request(more.pop("method", "GET"), app.base_path + path, headers=headers, **more)
 
 
 def test_both_serve_and_share_a_burst(several: Several, app: DeployedApp) -> None:
@@ -77,83 +59,6 @@ def test_each_process_is_counted_and_told_apart(
 def test_operators_see_every_process(several: Several) -> None:
     state = several.demo.operator.api("GET", "/operator/platform").json()
     assert [each["pid"] for each in state["processes"]] == [several.pid, *several.gateways]
-
-
-Act = Callable[[httpx.Client, DeployedApp], None]
-
-
-def act(
-    client: httpx.Client, app: DeployedApp, role: str, method: str, path: str, **more: Any
-) -> Any:
-    """Somebody does something through this connection."""
-    person = app.demo.person(role)
-    answer = client.request(method, f"/api/v1{path}", auth=(person.email, person.api_token), **more)
-    assert answer.is_success, answer.text
-    return answer.json() if answer.content else None
-
-
-def switched_off(client: httpx.Client, app: DeployedApp) -> None:
-    act(client, app, "admin", "PUT", app.switch_path, json={"enabled": False})
-
-
-def consent_ended(client: httpx.Client, app: DeployedApp) -> None:
-    for grant in act(client, app, "member", "GET", "/grants")["items"]:
-        if grant["client_id"] == app.client_id:
-            act(client, app, "member", "DELETE", f"/grants/{grant['grant_id']}")
-
-
-def token_revoked(client: httpx.Client, app: DeployedApp) -> None:
-    answer = client.post(
-        "/oauth/revoke",
-        data={
-            "client_id": app.client_id,
-            "client_secret": app.client_secret,
-            "token": app.tokens["refresh_token"],
-        },
-    )
-    assert answer.status_code == 200, answer.text
-
-
-def member_gone(client: httpx.Client, app: DeployedApp) -> None:
-    demo, account = app.demo, app.demo.facts["accounts"]["member"]["account_id"]
-    operator = demo.operator
-    path = f"/api/v1/operator/sites/{demo.facts['cloud_id']}/members/{account}"
-    answer = client.delete(path, auth=(operator.email, operator.api_token))
-    assert answer.is_success, answer.text
-
-
-def member_back(app: DeployedApp) -> None:
-    demo, account = app.demo, app.demo.facts["accounts"]["member"]["account_id"]
-    path = f"/operator/sites/{demo.facts['cloud_id']}/members/{account}"
-    assert demo.operator.api("PUT", path, json={"role": "member"}).is_success
-
-
-ACTS: dict[str, tuple[Act, int, Callable[[DeployedApp], None]]] = {
-    "switch": (switched_off, 403, lambda app: app.turn(on=True)),
-    "consent": (consent_ended, 401, lambda app: None),
-    "token": (token_revoked, 401, lambda app: None),
-    "member": (member_gone, 403, member_back),
-}
-
-
-@pytest.mark.parametrize("kind", ACTS)
-def test_what_one_process_ends_no_other_lets_in(
-    kind: str, several: Several, app: DeployedApp, both: list[httpx.Client]
-) -> None:
-    do, status, undo = ACTS[kind]
-    app.tokens = app.consent(scope=OFFLINE)
-    for turn in range(ROUNDS):
-        one, other = both[turn % 2], both[(turn + 1) % 2]
-        if kind in ("consent", "token"):
-            app.tokens = app.consent(scope=OFFLINE)
-        assert call(other, app).status_code == 200
-        do(one, app)
-        refused = call(other, app)
-        undo(app)
-        assert refused.status_code == status, refused.text
-        if kind in ("switch", "member"):
-            assert call(other, app).status_code == 200
-    app.tokens = app.consent(scope=OFFLINE)
 
 
 def together(
@@ -289,17 +194,3 @@ def test_sign_in_attempts_count_in_all_processes(
     answers = [both[turn % 2].post("/api/v1/login", json=wrong).status_code for turn in range(12)]
     assert answers[:9] == [401] * 9
     assert answers[-1] == 429
-
-
-def test_what_was_ended_while_a_body_came_is_refused(several: Several, app: DeployedApp) -> None:
-    """The head was let in; what it asked for begins when its body is here, and is decided then."""
-    one, other = several.gateways
-    label = uuid.uuid4().hex
-    with several.line(app, one) as line, several.through(other) as client:
-        line.send(line.head("POST", f"/run/{label}", "Content-Length: 2") + b"0")
-        switched_off(client, app)
-        line.send(b".")
-        status, _, body = line.reply()
-        app.turn(on=True)
-        assert (status, json.loads(body)["reason"]) == (403, "rest_apis_off")
-    assert app.call("GET", f"/runs/{label}").text == "0"
