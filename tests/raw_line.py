@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 
 from app_world import DeployedApp
 
@@ -13,10 +14,14 @@ class Line:
     """A raw connection to the demo."""
 
     def __init__(self, app: DeployedApp) -> None:
-        host, _, port = str(app.demo.facts["public_url"]).partition("://")[2].partition(":")
+        scheme, _, place = str(app.demo.facts["public_url"]).partition("://")
+        host, _, port = place.partition(":")
         self.host = f"{host}:{port}"
         self.app = app
         self.socket = socket.create_connection((host, int(port)), TIMEOUT_S)
+        if scheme == "https":
+            trusted = ssl.create_default_context()
+            self.socket = trusted.wrap_socket(self.socket, server_hostname=host)
         self._rest = b""
 
     def __enter__(self) -> Line:

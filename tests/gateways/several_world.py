@@ -11,11 +11,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 
 from app_world import DeployedApp, deploy_app
-from demo_world import Demo, Running, running
+from certificates import make_certificate
+from demo_world import Demo, Running, demo_on, running
 from raw_line import Line
 
 COUNT = 2
@@ -142,6 +144,24 @@ def several_on(folder: Path, **environment: str) -> Iterator[Several]:
         port = _listeners(command.process.pid) - {int(facts["public_url"].rpartition(":")[2])}
         (admin,) = port
         yield Several(Demo(facts, folder), command, f"http://127.0.0.1:{admin}")
+
+
+@contextmanager
+def several_by_tls(folder: Path) -> Iterator[Several]:
+    """As `several_on`, with TLS on the public port; `SSL_CERT_FILE` names who is trusted."""
+    certificate, key = make_certificate(folder)
+    with demo_on(folder / "data") as demo:
+        pass
+    flags = ("--data", str(folder / "data"), "--port", "0", "--admin-port", "0")
+    tls = ("--tls-certificate", str(certificate), "--tls-key", str(key))
+    trusting = {"SSL_CERT_FILE": str(certificate)}
+    with (
+        patch.dict(os.environ, trusting),
+        running("up", *flags, *tls, "--workers", str(COUNT)) as command,
+    ):
+        demo.facts["public_url"] = url = command.line(r"listens on (https://localhost:\d+)")[1]
+        (admin,) = _listeners(command.process.pid) - {int(url.rpartition(":")[2])}
+        yield Several(demo, command, f"http://127.0.0.1:{admin}")
 
 
 def deploy(several: Several) -> DeployedApp:

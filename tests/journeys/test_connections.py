@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from app_world import DeployedApp, deploy_app, deploy_echo
+from certificates import make_certificate
 from demo_world import Demo, demo_on, running
 from raw_line import Line
 
@@ -136,19 +136,8 @@ def test_what_runs_is_answered_when_the_server_stops(tmp_path: Path) -> None:
         assert command.process.wait(30) == 0
 
 
-def certificate(folder: Path) -> tuple[str, str]:
-    """A certificate for localhost that signs itself, and its key."""
-    made = folder / "cert.pem", folder / "key.pem"
-    subject = "-nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    key = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
-    files = ("-out", str(made[0]), "-keyout", str(made[1]))
-    command = ("openssl", *key.split(), *subject.split(), *files)
-    subprocess.run(command, check=True, capture_output=True)
-    return str(made[0]), str(made[1])
-
-
 def test_tls_with_certificate_files(tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = map(str, make_certificate(tmp_path))
     flags = ("--port", "0", "--admin-port", "0", "--data", str(tmp_path / "data"))
     with running("up", *flags, "--tls-certificate", cert, "--tls-key", key) as command:
         url = command.line(r"listens on (https://localhost:\d+)")[1]

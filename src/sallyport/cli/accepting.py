@@ -117,7 +117,10 @@ class Acceptor:
             self._loop.remove_reader(self._listener)
 
     async def wait_closed(self) -> None:
-        await asyncio.gather(*self._beginning)
+        """Wait for nobody who has not shaken hands by now: no request has come from there."""
+        for each in self._beginning:
+            each.cancel()
+        await asyncio.gather(*self._beginning, return_exceptions=True)
 
     def _accept(self) -> None:
         try:
