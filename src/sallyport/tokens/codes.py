@@ -49,7 +49,7 @@ async def redeem(
         policy,
         ids.digest(code),
         offer,
-        ids.new_id(),
+        ids.new_ordered_id(store.clock.now()),
         ids.digest(refresh_token),
         address,
     )

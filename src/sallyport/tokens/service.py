@@ -36,7 +36,7 @@ async def issue(
         policy,
         client_id,
         scopes,
-        ids.new_id(),
+        ids.new_ordered_id(store.clock.now()),
         address,
         jkt,
         target,

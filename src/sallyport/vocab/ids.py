@@ -1,8 +1,8 @@
 """Ids and secrets: how they are made, what they look like, how they are hashed.
 
-Ids are random UUIDs; those of calls begin with the time. Opaque secrets are `<prefix>_<43
-characters>_<6 check characters>`, so that secret scanners can recognise them and a mistyped one is
-refused without a lookup; docs/reference/secrets.md has the format.
+Ids are random UUIDs; those of calls and of token families begin with the time. Opaque secrets are
+`<prefix>_<43 characters>_<6 check characters>`, so that secret scanners can recognise them and a
+mistyped one is refused without a lookup; docs/reference/secrets.md has the format.
 """
 
 from __future__ import annotations
