@@ -129,5 +129,6 @@ def _live_secrets(client_id: str | BindParameter[str]) -> Select[Any]:
 
 
 _LIVE_SECRET = Prepared(
-    _live_secrets(bindparam("client_id")).where(_secret.digest == bindparam("digest"))
+    _live_secrets(bindparam("client_id")).where(_secret.digest == bindparam("digest")),
+    is_shared=True,
 )

@@ -17,6 +17,7 @@ from sqlalchemy import Dialect, Executable
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 
+from sallyport.store.answers import Answers
 from sallyport.store.prepared import Prepared
 
 T = TypeVar("T")
@@ -46,64 +47,95 @@ class Connection(Protocol):
 
 
 class AtOnce:
-    """A synchronous connection whose awaits never wait."""
+    """A synchronous connection whose awaits never wait.
 
-    def __init__(self, conn: SyncConnection) -> None:
+    With `answers` it keeps those to questions that are asked alike; for the one that writes alone.
+    """
+
+    def __init__(self, conn: SyncConnection, answers: Answers | None = None) -> None:
         self._conn = conn
+        self._dialect = conn.dialect
+        self._answers = answers
         # The driver's own, for what is prepared: the same connection, so the same transaction.
         self._cursor: Any = conn.connection.cursor()
 
     @property
     def dialect(self) -> Dialect:
-        return self._conn.dialect
+        return self._dialect
 
     async def execute(
         self, statement: Executable, parameters: Rows | None = None, /
     ) -> CursorResult[Any]:
+        if self._answers is not None:
+            self._answers.ran(statement)
         return self._conn.execute(statement, parameters)
 
     async def exec_driver_sql(
         self, statement: str, parameters: tuple[Any, ...] | None = None, /
     ) -> CursorResult[Any]:
+        self._forget()
         return self._conn.exec_driver_sql(statement, parameters)
 
     def run(self, prepared: Prepared, values: dict[str, Any]) -> int:
-        """Execute; how many rows it wrote."""
-        self._execute(prepared, values)
+        """Execute what writes; how many rows it wrote."""
+        if self._answers is not None:
+            for table in prepared.tables:
+                self._answers.wrote(table)
+        text, given = prepared.for_driver(self._dialect, values)
+        self._execute(text, given)
         count: int = self._cursor.rowcount
         return count
 
     def first(self, prepared: Prepared, values: dict[str, Any]) -> tuple[Any, ...] | None:
-        """The first row, None where there is none."""
-        self._execute(prepared, values)
-        row: tuple[Any, ...] | None = self._cursor.fetchone()
-        # A statement that is not read to its end would hold its place in the database.
-        self._cursor.fetchall()
-        return row
+        """The first row that a SELECT finds, None where there is none."""
+        text, given = prepared.for_driver(self._dialect, values)
+        if self._answers is None or not prepared.is_shared:
+            return self._ask(text, given)
+        known = self._answers.to(prepared)
+        if given not in known:
+            known[given] = self._ask(text, given)
+        return known[given]
 
-    def _execute(self, prepared: Prepared, values: dict[str, Any]) -> None:
-        text, by_position = prepared.for_driver(self._conn.dialect, values)
+    def _ask(self, text: str, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        self._execute(text, given)
+        # A statement that is not read to its end would hold its place in the database.
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows[0] if rows else None
+
+    def _execute(self, text: str, given: tuple[Any, ...]) -> None:
         try:
-            self._cursor.execute(text, by_position)
+            self._cursor.execute(text, given)
         except sqlite3.Error as error:
             # As SQLAlchemy would have raised it, less the values.
             raise DBAPIError.instance(
-                text, None, error, sqlite3.Error, hide_parameters=True, dialect=self._conn.dialect
+                text, None, error, sqlite3.Error, hide_parameters=True, dialect=self._dialect
             ) from error
+
+    def _forget(self) -> None:
+        if self._answers is not None:
+            self._answers.forget()
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
-        with self._conn.begin_nested():
-            yield
+        try:
+            with self._conn.begin_nested():
+                yield
+        except BaseException:
+            self._forget()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction, by the driver alone, inside the one that SQLAlchemy knows of."""
         self._cursor.execute("BEGIN IMMEDIATE")
         try:
+            if self._answers is not None:
+                self._cursor.execute("PRAGMA data_version")
+                self._answers.begin(self._cursor.fetchone())
             yield
             self._cursor.execute("COMMIT")
         except BaseException:
+            self._forget()
             if self._cursor.connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
             raise
@@ -117,6 +149,7 @@ class AtOnce:
         try:
             yield
         except BaseException:
+            self._forget()
             self._cursor.execute("ROLLBACK TO verb")
             raise
         finally:

@@ -6,6 +6,7 @@ They are read by one statement: every token that is issued asks for them, in its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select
@@ -70,7 +71,8 @@ def prepare_standing(*which: ColumnElement[bool], others: Sequence[Any] = ()) ->
                 & (_admin.organization_id == schema.site.c.organization_id),
             )
         )
-        .where(*which)
+        .where(*which),
+        is_shared=True,
     )
 
 
@@ -83,6 +85,7 @@ async def standing_of(reader: Reader, grant_id: str) -> Standing | None:
     return None if row is None else read_standing(row)[0]
 
 
+@lru_cache(1024)
 def read_standing(row: Sequence[Any]) -> tuple[Standing, Sequence[Any]]:
     """A row of `prepare_standing`: the standing, and the other columns."""
     grant_id, client_id, account_id, site_id, app_id, environment_id = row[:6]

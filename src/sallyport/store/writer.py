@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sallyport.store.answers import Answers
 from sallyport.store.changes import Change, Feed
 from sallyport.store.connection import AtOnce, Connection, run_at_once
 
@@ -145,7 +146,7 @@ class GroupWriter:
         self._conn = self._engine.connect()
         self._conn.begin()
         self._conn.connection.rollback()
-        return AtOnce(self._conn)
+        return AtOnce(self._conn, Answers())
 
     def _let_go(self) -> None:
         if self._conn is not None:
