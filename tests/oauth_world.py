@@ -1,4 +1,4 @@
-"""The authorization server alone, served for real, with the plainest pages that do the job.
+"""The authorization server alone, served as the platform does, with the plainest pages.
 
 Who is signed in is told by the cookie `who`; questions and problems are shown as JSON.
 """
@@ -27,6 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from access_world import CALLBACK, JIRA, READ, WRITE, World, seed
+from sallyport.app.desks import find_desks
+from sallyport.gateway.protocol import Door
 from sallyport.model.access import ClientKind
 from sallyport.model.consent import AuthorizeProblem, ConsentView
 from sallyport.model.directory import Account, Actor
@@ -272,7 +274,11 @@ def authorization_server(
                 issuer = url if beside is None else beside.url
                 oauth = OAuth(store, keys, issuer, pages, lambda s: f"https://{s.host}", **options)
                 app = Starlette(routes=build_routes(oauth))
-                server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+                # No address here is a call's, so no gateway is needed.
+                nobody: Any = None
+                door = Door(nobody, nobody, lambda: True, desk=find_desks(oauth, store.feed))
+                config = uvicorn.Config(app, http=door.protocol, log_config=None, lifespan="off")  # type: ignore[arg-type]
+                server = uvicorn.Server(config)
                 loop = asyncio.get_running_loop()
                 made.append(Server(url, world, keys, clock, loop, database))
                 started.set()

@@ -1,4 +1,4 @@
-"""The server's protocol class on a wire of memory: real gateway and store, code that echoes."""
+"""The server's protocol class on a wire of memory: real gateway, desks, store; code that echoes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from starlette.applications import Starlette
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from access_world import seed
 from decision_world import History
+from sallyport.app.desks import find_desks
 from sallyport.gateway.endpoint import Gateway, Receive, Send
 from sallyport.gateway.idempotency import Idempotency
 from sallyport.gateway.limits import CallLimits
 from sallyport.gateway.protocol import CallProtocol, Door, Patience
 from sallyport.gateway.record import Recorder
 from sallyport.gateway.steps import Policy
+from sallyport.model.access import ServiceAccount
+from sallyport.oauth import OAuth, build_routes
 from sallyport.runtime.call import Answer, Failure, Invocation, Outcome, Target
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Store, open_store
 from sallyport.store.migrations import migrate
 from sallyport.store.seal import Sealer
+from sallyport.store.service_accounts import create_service_account
 from sallyport.tokens.keys import open_keys
 from sallyport.vocab.buckets import Quota
 from sallyport.vocab.clock import ManualClock
 from sallyport.vocab.forwarded import Proxies
+from sallyport.vocab.ids import CLIENT_SECRET, digest, new_secret
 
+MACHINE_SECRET = new_secret(CLIENT_SECRET)
 # What a call does is what its query asks for: `do=204`, `do=fail`.
 _STATUSES = {"204": 204, "205": 205, "304": 304, "404": 404}
 
@@ -133,6 +140,7 @@ class Side:
     gateway: Gateway
     recorder: Recorder
     door: Door
+    oauth: OAuth
     config: Config
     state: ServerState
     loop: asyncio.AbstractEventLoop
@@ -155,11 +163,15 @@ class Side:
 class Both:
     """A fast server and one without the fast path, of one store and one set of keys."""
 
-    def __init__(self, store: Store, history: History, fast: Side, slow: Side) -> None:
+    def __init__(
+        self, store: Store, history: History, machine: ServiceAccount, fast: Side, slow: Side
+    ) -> None:
         self.loop = fast.loop
         self.store = store
         self.world = history.world
         self.history = history
+        self.machine = machine
+        self.machine_secret = MACHINE_SECRET
         self.fast = fast
         self.slow = slow
         self.ran: list[Invocation] = []
@@ -235,18 +247,33 @@ def two_servers(
                 history.gateway.facts, policy, invoke, idempotency, recorder, store.clock
             )
 
+            pages: Any = None
+            oauth = OAuth(store, history.keys, "http://a", pages, lambda s: f"https://{s.host}")
+            endpoints = Starlette(routes=build_routes(oauth))
+
             async def app(scope: Any, receive: Receive, send: Send) -> None:
-                handler = gateway if gateway.handles(scope) else _other_app
+                handler: Any = gateway if gateway.handles(scope) else _other_app
+                if scope["path"].startswith("/oauth/"):
+                    handler = endpoints
                 await handler(scope, receive, send)
 
             config = Config(app, lifespan="off", ws="none", access_log=False, log_config=None)
             config.load()
             state = ServerState()
             state.default_headers = [(b"date", b"today")]
-            door = Door(gateway, submit, lambda: fast, patience, proxies)
-            return Side(gateway, recorder, door, config, state, loop)
+            desk = find_desks(oauth, store.feed)
+            door = Door(gateway, submit, lambda: fast, patience, proxies, desk)
+            return Side(gateway, recorder, door, oauth, config, state, loop)
 
-        both = Both(store, history, side(True), side(False))
+        machine = await store.write(
+            create_service_account,
+            history.by,
+            world.admin.id,
+            "Machine",
+            world.link(),
+            digest(MACHINE_SECRET),
+        )
+        both = Both(store, history, machine, side(True), side(False))
         both.ran = ran
         return both
 

@@ -49,8 +49,8 @@ class Settings:
     )
     fast_path: int = _setting(
         1,
-        "1: calls are answered in the server's protocol class; 0: all requests go through the "
-        "ASGI application. Answers are the same.",
+        "1: calls and requests for tokens are answered in the server's protocol class; 0: all "
+        "requests go through the ASGI application. Answers are the same.",
     )
     dpop_nonces: int = _setting(
         0,
@@ -78,8 +78,8 @@ class Settings:
     )
     body_timeout_ms: int = _setting(
         60_000,
-        "How long the body of a call may take to arrive, and how long a client may leave an answer "
-        "unread, in milliseconds.",
+        "How long the body of a call, or of a request for a token, may take to arrive, and how "
+        "long a client may leave an answer unread, in milliseconds.",
     )
     idle_timeout_ms: int = _setting(
         75_000,

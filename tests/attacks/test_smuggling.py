@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import socket
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -138,6 +139,32 @@ def test_pipelined_calls_are_answered_in_order_each_with_its_own_token(line: Lin
     assert [seen[n]["path"] for n in (0, 2, 3, 5)] == ["/open/1", "/open/3", "/open/4", "/open/5"]
     assert [seen[n]["body"] for n in (2, 3)] == ["hi", "ho"]
     assert "authorization" not in json.dumps(seen)
+
+
+def test_pipelined_token_requests_are_answered_in_order_beside_calls_and_pages(line: Line) -> None:
+    facts = line.app.demo.facts
+    who = {"client_id": facts["client_id"], "client_secret": facts["client_secret"]}
+
+    def ask(**fields: str) -> bytes:
+        body = urlencode({**fields, **who})
+        lines = ("POST /oauth/token HTTP/1.1", f"Host: {line.host}", f"Content-Length: {len(body)}")
+        form = "Content-Type: application/x-www-form-urlencoded"
+        return "\r\n".join((*lines, form, "", body)).encode()
+
+    line.send(
+        ask(grant_type="client_credentials")
+        + line.head("GET", "/open/1")
+        + ask(grant_type="nonsense")
+        + f"GET /login HTTP/1.1\r\nHost: {line.host}\r\n\r\n".encode()
+        + ask(grant_type="refresh_token", refresh_token=line.app.tokens["access_token"])
+        + line.head("GET", "/open/2")
+    )
+    replies = [line.reply() for _ in range(6)]
+    assert [status for status, _, _ in replies] == [400, 200, 400, 200, 400, 200]
+    errors = [json.loads(replies[number][2])["error"] for number in (0, 2, 4)]
+    assert errors == ["unauthorized_client", "unsupported_grant_type", "invalid_grant"]
+    assert [json.loads(replies[n][2])["path"] for n in (1, 5)] == ["/open/1", "/open/2"]
+    assert replies[3][1]["content-type"].startswith("text/html")
 
 
 def test_a_refusal_of_bytes_waits_for_the_replies_before_it(line: Line) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from starlette.requests import Request
 
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
 from sallyport.oauth import OAuth
@@ -26,6 +25,7 @@ from sallyport.tokens.policy import TokenPolicy
 from sallyport.tokens.refresh import rotate
 from sallyport.vocab import ids
 from sallyport.vocab.clock import ManualClock
+from sallyport.vocab.message import Asked
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "secrets.md").read_text()
 PREFIXES = re.findall(r"^\| `(sp[a-z]{2})` \|", PAGE, re.M)
@@ -96,9 +96,9 @@ def test_a_mistyped_secret_is_refused_without_a_lookup() -> None:
             ("client_secret", mistyped(ids.CLIENT_SECRET)),
         ]
         parameters = Parameters(fields, frozenset({"client_id", "client_secret"}))
-        request = Request({"type": "http", "headers": [], "client": None})
+        asked = Asked("POST", "/oauth/token", b"", [], "")
         oauth = OAuth(store, cast(Any, None), "https://x.test", cast(Any, None), str)
         with pytest.raises(OAuthError, match="not right"):
-            await authenticate_client(oauth, request, parameters)
+            await authenticate_client(oauth, asked, parameters)
 
     asyncio.run(present())

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sallyport.app.desks import find_desks
 from sallyport.app.shared import Shared
 from sallyport.control.services import Services
 from sallyport.gateway.endpoint import Gateway
@@ -25,8 +26,7 @@ from sallyport.gateway.steps import Policy, TokenVerifier
 from sallyport.gateway.tenant import tenant_route
 from sallyport.gateway.webtrigger import WebTriggers
 from sallyport.model.access import VerifiedToken
-from sallyport.oauth import OAuth, build_routes, token_endpoint
-from sallyport.oauth.metadata import TOKEN
+from sallyport.oauth import OAuth, build_routes
 from sallyport.observe import metrics
 from sallyport.observe.traces import Traces, open_traces
 from sallyport.runtime.call import Invocation, Outcome, Target
@@ -37,7 +37,7 @@ from sallyport.tokens.keys import Keys
 from sallyport.tokens.nonce import PURPOSE, Nonces
 from sallyport.web.api.app import build_api
 from sallyport.web.consent import ConsentPages
-from sallyport.web.errors import bare_refusal, exception_handlers, without_a_router
+from sallyport.web.errors import bare_refusal, exception_handlers
 from sallyport.web.gate import NotSetUpGate
 from sallyport.web.pages import build_pages
 
@@ -52,7 +52,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """`door` makes the protocol of connections, which answers calls in front of `asgi`.
+    """`door` makes the protocol of connections, which answers calls and desks in front of `asgi`.
 
     `ending` is to be set when no more is taken.
     """
@@ -129,10 +129,6 @@ async def open_way_in(
         exception_handlers=exception_handlers(),
     )
 
-    # Machines ask for tokens as often as for calls; the router and its middleware cost as much as a
-    # signature.
-    token = without_a_router(token_endpoint(oauth))
-
     async def public(scope: Scope, receive: Receive, send: Send) -> None:
         if store.feed.is_behind and scope["type"] == "http":
             await bare_refusal(Request(scope, receive), feed_is_behind())(scope, receive, send)
@@ -140,8 +136,6 @@ async def open_way_in(
             await gateway(scope, receive, send)
         elif web_triggers.handles(scope):
             await web_triggers(scope, receive, send)
-        elif scope["path"] == TOKEN and scope["method"] == "POST":
-            await token(scope, receive, send)
         else:
             await site(scope, receive, send)
 
@@ -153,6 +147,7 @@ async def open_way_in(
         lambda: is_fast and asgi.is_lifted,
         _patience(settings),
         settings.proxies,
+        find_desks(oauth, store.feed),
     )
     recorder.start()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from sallyport.gateway.limits import limit_headers
 from sallyport.runtime.call import Answer, Failure
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.message import Reply
 
 _FAILURES = {
     "exception": Reason.INVOCATION_FAILED,
@@ -47,14 +48,6 @@ _FIXES = {
 _PASSING = (Reason.RUNTIME_BUSY, Reason.FACTS_STALE)
 
 _SCOPE_REASONS = (Reason.SCOPE_MISSING, Reason.PRODUCT_SCOPE_MISSING)
-
-
-class Reply(NamedTuple):
-    """A response; header names are lower case."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 def common_headers(call: Call) -> tuple[tuple[str, str], ...]:

@@ -21,6 +21,7 @@ from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
 from sallyport.vocab.errors import Refused
 from sallyport.vocab.ids import new_id, new_ordered_id, new_trace_id
+from sallyport.vocab.message import Reply
 from sallyport.vocab.trace import read_traceparent
 
 Message = MutableMapping[str, Any]
@@ -93,7 +94,7 @@ class Gateway:
         timeout_ms = function.timeout_seconds * SECOND
         return call.installed.target, invocation_of(call, function, body, timeout_ms)
 
-    def answered(self, call: Call, outcome: Outcome, started: int) -> answer.Reply:
+    def answered(self, call: Call, outcome: Outcome, started: int) -> Reply:
         """The reply to a call that ran, recorded. Raises `Refused` where it failed."""
         if not call.spared:
             call.worker_us = outcome.duration_us
@@ -106,7 +107,7 @@ class Gateway:
 
     async def reply_to(
         self, call: Call, read: ReadBody, started: int, *, decided: bool = False
-    ) -> answer.Reply:
+    ) -> Reply:
         """The reply to a call, whatever it takes. `read` gives the body, once the call is decided.
 
         Raises `ClientGone` where `read` does.
@@ -124,7 +125,7 @@ class Gateway:
         except Exception as error:
             return await self.ended(call, error, started)
 
-    async def ended(self, call: Call, error: Exception, started: int) -> answer.Reply:
+    async def ended(self, call: Call, error: Exception, started: int) -> Reply:
         """The reply to a call that an exception has ended; a refusal is durable before that."""
         if isinstance(error, Preflight):
             spent = refuse.asked_too_often(call, self._policy.limits)
@@ -177,7 +178,7 @@ class Gateway:
             await self._decide_again(call)
         return outcome
 
-    async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
+    async def _refuse(self, call: Call, refused: Refused, started: int) -> Reply:
         policy = self._policy
         refused = refuse.counted(call, refused, policy.limits)
         document = answer.problem_of(call, refused)
@@ -303,7 +304,7 @@ def elapsed_us(started: int) -> int:
     return (time.perf_counter_ns() - started) // 1000
 
 
-async def send_reply(send: Send, reply: answer.Reply) -> None:
+async def send_reply(send: Send, reply: Reply) -> None:
     """Send a whole response over ASGI."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     if reply.status not in LENGTHLESS:

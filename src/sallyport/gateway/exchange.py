@@ -1,28 +1,20 @@
-"""One call on a connection, from its head to its reply, without a task where facts are at hand.
+"""One request on a connection that is answered here, from its head to its reply.
 
 To uvicorn's protocol class an exchange is a request cycle: it has the few attributes of one that
 the class reads. An exchange begins when every earlier reply of its connection is out, so replies
-keep the order of requests, and each call is decided from the facts of the moment that it begins.
+keep the order of requests. What it answers is up to its kind: a call of an app, or a desk's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, NamedTuple, Protocol
 
-from sallyport.gateway import refuse
-from sallyport.gateway.answer import Reply
-from sallyport.gateway.call import Call
-from sallyport.gateway.endpoint import ClientGone, Gateway, new_call
-from sallyport.gateway.facts import Lacking
-from sallyport.gateway.framing import CONTINUE, RawHeaders
-from sallyport.gateway.steps import LARGEST_PAYLOAD
-from sallyport.runtime.call import Invocation, Outcome, Target
-
-Submit = Callable[[Target, Invocation, Callable[[Outcome], None]], None]
+from sallyport.gateway.endpoint import ClientGone
+from sallyport.gateway.framing import CONTINUE
+from sallyport.vocab.message import RawHeaders, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -62,99 +54,60 @@ class _Nobody:
 
 
 class Exchange:
-    """`keep_alive` says whether the connection is for further requests after this one."""
+    """`keep_alive` says whether the connection is for further requests after this one.
+
+    A body of more than `largest` bytes is not kept. `_running` is set once the reply hangs on
+    nothing that the client still sends.
+    """
 
     __slots__ = (
-        "_call",
         "_complete",
         "_connection",
-        "_decided",
-        "_gateway",
         "_parts",
         "_running",
         "_size",
-        "_started",
-        "_submit",
-        "_waiter",
         "disconnected",
         "head",
         "keep_alive",
+        "largest",
         "response_complete",
     )
 
     message_event: Final = _Nobody()
 
-    def __init__(
-        self, gateway: Gateway, submit: Submit, connection: Connection, head: Head, keep_alive: bool
-    ) -> None:
+    def __init__(self, connection: Connection, head: Head, keep_alive: bool, largest: int) -> None:
         self.head = head
         self.keep_alive = keep_alive
+        self.largest = largest
         self.response_complete = False
         self.disconnected = False
-        self._gateway = gateway
-        self._submit = submit
         self._connection = connection
-        self._call: Call | None = None
-        self._decided = False
         self._running = False
         self._complete = False
         self._parts: list[bytes] = []
         self._size = 0
-        self._started = 0
-        self._waiter: asyncio.Future[None] | None = None
-
-    @property
-    def call(self) -> Call:
-        assert self._call is not None
-        return self._call
 
     def begin(self) -> None:
-        """It is the turn of this call: decide it, or have that done by a task."""
-        self._started = time.perf_counter_ns()
-        head = self.head
-        try:
-            self._call = call = new_call(
-                head.method,
-                head.path.decode("latin-1"),
-                head.query,
-                head.headers,
-                head.address,
-                self._gateway.now(),
-            )
-            self._gateway.decide(call)
-        except Lacking:
-            self._take_time(decided=False)
-            return
-        except Exception as error:
-            self._end(error)
-            return
-        if self._gateway.needs_task(call):
-            self._take_time(decided=True)
-            return
-        self._decided = True
-        self._go_on()
+        """It is the turn of this request; each kind knows what that means."""
+
+    def _go_on(self) -> None:
+        """The whole body is here, or more of it than is kept, or the client is gone."""
 
     def feed(self, part: bytes) -> None:
         """A part of the body has come."""
         if self.response_complete:
             return
         self._size += len(part)
-        if self._size <= LARGEST_PAYLOAD:
+        if self._size <= self.largest:
             self._parts.append(part)
             return
         self._parts.clear()
-        if self._decided:
-            self._go_on()
-        else:
-            self._wake()
+        self._go_on()
 
     def end_of_body(self) -> None:
         """The whole body is here."""
         self._complete = True
-        if self._decided:
-            self._go_on()
-        else:
-            self._wake()
+        self._go_on()
 
     @property
     def is_reading(self) -> bool:
@@ -166,54 +119,11 @@ class Exchange:
         self.disconnected = True
         if not self._complete and not self._running:
             self.response_complete = True
-            self._decided = False
-        self._wake()
+        self._go_on()
 
-    # ---- at once
-
-    def _go_on(self) -> None:
-        """Run the decided call as soon as its body is here; refuse it when that is too large."""
-        if self._running or self.response_complete:
-            return
-        if self._size > LARGEST_PAYLOAD:
-            self.call.gate = "limits"
-            self._end(refuse.payload_too_large(LARGEST_PAYLOAD))
-        elif not self._complete:
-            self._ask_for_body()
-        elif not self._gateway.is_decided(self.call):
-            # Something changed while the body was on its way.
-            self._decided = False
-            self._take_time(decided=True)
-        else:
-            self._running = True
-            parts, self._parts = self._parts, []
-            try:
-                target, invocation = self._gateway.run_of(
-                    self.call, parts[0] if len(parts) == 1 else b"".join(parts)
-                )
-                self._submit(target, invocation, self._ran)
-            except Exception as error:
-                self._end(error)
-
-    def _ran(self, outcome: Outcome) -> None:
-        try:
-            reply = self._gateway.answered(self.call, outcome, self._started)
-        except Exception as error:
-            self._end(error)
-        else:
-            self._send(reply)
-
-    # ---- with a task
-
-    def _end(self, error: Exception) -> None:
-        """Answer a call that is refused or failed; denials are durable before that."""
-        self._running, self._decided = True, False
-        self._settle_by(self._gateway.ended(self.call, error, self._started))
-
-    def _take_time(self, *, decided: bool) -> None:
-        self._settle_by(
-            self._gateway.reply_to(self.call, self._body, self._started, decided=decided)
-        )
+    def _take_body(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _settle_by(self, work: Coroutine[Any, Any, Reply]) -> None:
         self._connection.run_task(work).add_done_callback(self._settled)
@@ -226,30 +136,10 @@ class Exchange:
         if isinstance(error, ClientGone):
             self.response_complete = True
         elif error is not None:
-            _log.error("a call was not answered", exc_info=error)
+            _log.error("a request was not answered", exc_info=error)
             self._connection.abort()
         else:
             self._send(task.result())
-
-    async def _body(self) -> bytes:
-        """The whole body. Raises `Refused` beyond the limit and `ClientGone`."""
-        while not self._complete or self._size > LARGEST_PAYLOAD:
-            if self._size > LARGEST_PAYLOAD:
-                raise refuse.payload_too_large(LARGEST_PAYLOAD)
-            if self.disconnected:
-                raise ClientGone
-            self._ask_for_body()
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        self._running = True
-        return b"".join(self._parts)
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    # ---- what goes back
 
     def _ask_for_body(self) -> None:
         """Say once that the body may come (RFC 9110 section 10.1.1); without, none comes."""

@@ -7,16 +7,14 @@ parser refuses most of it; here stands what it lets through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 
-from sallyport.gateway.answer import Reply
 from sallyport.gateway.endpoint import LENGTHLESS
 from sallyport.gateway.steps import LARGEST_HEADERS, MOST_HEADERS
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
+from sallyport.vocab.message import RawHeaders, Reply
 
 LONGEST_TARGET = 16 * 1024
 # Beyond its own limits a call gets a recorded refusal; beyond these no more of a head is kept.

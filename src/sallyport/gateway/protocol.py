@@ -1,4 +1,4 @@
-"""The public port's protocol: calls are answered here, everything else is the ASGI application's.
+"""The public port's protocol: calls and desks are answered here, all else by the ASGI application.
 
 Both go through one parser and one queue for each connection, so replies keep the order of requests.
 docs/decisions/0012-calls-in-the-protocol.md says why the seam is uvicorn's protocol class.
@@ -20,12 +20,14 @@ from uvicorn.server import ServerState
 
 from sallyport.gateway import framing
 from sallyport.gateway.address import PREFIXES
-from sallyport.gateway.answer import Reply
+from sallyport.gateway.calling import CallExchange, Submit
+from sallyport.gateway.direct import Desk, DeskExchange
 from sallyport.gateway.endpoint import Gateway
-from sallyport.gateway.exchange import Exchange, Head, Submit
+from sallyport.gateway.exchange import Exchange, Head
 from sallyport.gateway.framing import Unreadable
 from sallyport.gateway.steps import LARGEST_PAYLOAD
 from sallyport.vocab.forwarded import Origin, Proxies
+from sallyport.vocab.message import Reply
 
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 
@@ -50,7 +52,8 @@ class Patience:
 class Door:
     """What all connections of a server share.
 
-    `is_open` says whether calls are taken here; until then the ASGI application answers them.
+    `is_open` says whether requests are taken here; until then the ASGI application answers them.
+    `desk` finds who answers a request that is no call.
     """
 
     def __init__(
@@ -60,12 +63,14 @@ class Door:
         is_open: Callable[[], bool],
         patience: Patience | None = None,
         proxies: Proxies | None = None,
+        desk: Callable[[str, bytes], Desk | None] = lambda _method, _path: None,
     ) -> None:
         self.gateway = gateway
         self.submit = submit
         self.is_open = is_open
         self.patience = patience or Patience()
         self.proxies = proxies or Proxies()
+        self.desk = desk
         self._ticker: asyncio.TimerHandle | None = None
 
     def protocol(self, **parts: Any) -> asyncio.Protocol:
@@ -256,21 +261,27 @@ class CallProtocol(HttpToolsProtocol):
         self.url = framing.origin_form(self.url, self.headers)
         if self._behind_proxy:
             self._believe_proxy()
-        if not self.url.startswith(_PREFIXES) or not self._door.is_open():
+        door = self._door
+        if not door.is_open():
             self._begin_application()
-            self._stage, self._raw = "body", 0
             return
         path, _, query = self.url.partition(b"?")
+        is_call = self.url.startswith(_PREFIXES)
+        desk = None if is_call else door.desk(method, path)
+        if not is_call and desk is None:
+            self._begin_application()
+            return
         head = Head(
             method, path, query, self.headers, self.expect_100_continue, self._origin.address
         )
-        exchange = Exchange(
-            self._door.gateway,
-            self._door.submit,
-            self,
-            head,
-            version != "1.0" and parser.should_keep_alive() and not self._draining,
-        )
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not self._draining
+        if desk is None:
+            self._begin_exchange(CallExchange(door.gateway, door.submit, self, head, keep_alive))
+        else:
+            self._begin_exchange(DeskExchange(desk, self, head, keep_alive))
+
+    def _begin_exchange(self, exchange: Exchange) -> None:
+        """Answer a request here when its turn comes."""
         self.cycle, waiting = exchange, not self._is_resting
         self._stage, self._raw = "body", 0
         if waiting or self.flow.write_paused:
@@ -321,6 +332,7 @@ class CallProtocol(HttpToolsProtocol):
         if expects:
             # Whether a body comes that was not asked for nobody knows: no request can follow.
             self.cycle.keep_alive = False
+        self._stage, self._raw = "body", 0
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Read a request that asks for another protocol as one that does not (RFC 9110 7.8)."""

@@ -47,6 +47,7 @@ from sallyport.store.triggers import TriggerPlace, place_of
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import WEB_TRIGGER, is_well_formed
+from sallyport.vocab.message import Reply
 
 PREFIX = "/webtrigger/"
 LONGEST_RUN = 55 * SECOND
@@ -88,9 +89,7 @@ class WebTriggers:
         WEB_TRIGGER_CALLS.labels(f"{reply.status // 100}xx").inc()
         await send_reply(send, reply)
 
-    async def _answer(
-        self, call: Call, secret: str, receive: Receive, started: int
-    ) -> answer.Reply:
+    async def _answer(self, call: Call, secret: str, receive: Receive, started: int) -> Reply:
         try:
             trigger, function = await self._find(call, secret)
             call.gate = "limits"
@@ -192,7 +191,7 @@ class WebTriggers:
             raise answer.failure_refused(call, outcome)
         return _checked(call, trigger, outcome)
 
-    async def _refuse(self, call: Call, refused: Refused, started: int) -> answer.Reply:
+    async def _refuse(self, call: Call, refused: Refused, started: int) -> Reply:
         document = answer.problem_of(call, refused)
         reply = answer.of_refusal(call, refused, document, self._policy.public_url, forge=False)
         if call.installed is None or refused.reason is Reason.RATE_LIMITED:

@@ -7,6 +7,6 @@ are handed in as `Pages`. Mounted by `app`.
 """
 
 from sallyport.oauth.deps import OAuth
-from sallyport.oauth.routes import build_routes, token_endpoint
+from sallyport.oauth.routes import build_desks, build_routes
 
-__all__ = ["OAuth", "build_routes", "token_endpoint"]
+__all__ = ["OAuth", "build_desks", "build_routes"]

@@ -139,7 +139,7 @@ def _charge_handle(oauth: OAuth, request: Request, asking: Asking) -> None:
     Raises `Spent`.
     """
     if named_handle(asking.parameters) is not None:
-        oauth.limits.charge_address(request, oauth.store.clock.now())
+        oauth.limits.charge_address(_address(request) or "", oauth.store.clock.now())
 
 
 async def _remembered(
@@ -275,7 +275,7 @@ def _back(oauth: OAuth, asking: Asking, answer: dict[str, str]) -> Response:
 
 def _see_other(address: str) -> Response:
     return RedirectResponse(
-        address, status_code=303, headers={**NO_STORE, "Referrer-Policy": "no-referrer"}
+        address, status_code=303, headers={**dict(NO_STORE), "Referrer-Policy": "no-referrer"}
     )
 
 

@@ -13,8 +13,6 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
-
 from sallyport.model.access import ClientKind, Integration
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import INVALID_CLIENT, INVALID_REQUEST, OAuthError
@@ -24,6 +22,7 @@ from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.proofs import use_proof
 from sallyport.tokens import assertion
 from sallyport.vocab import ids
+from sallyport.vocab.message import Asked
 
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 CONFIDENTIAL_METHODS = METHODS[:3]
@@ -47,28 +46,28 @@ class _Credentials:
     assertion: str | None = None
 
 
-async def authenticate_client(oauth: OAuth, request: Request, parameters: Parameters) -> str:
+async def authenticate_client(oauth: OAuth, asked: Asked, parameters: Parameters) -> str:
     """The client id of who calls, its credentials checked. Raises `OAuthError`.
 
     A public client is told by its id alone (RFC 6749 section 3.2.1).
     """
-    sent = _named(oauth, request, parameters)
-    await _prove(oauth, request, sent)
+    sent = _named(oauth, asked, parameters)
+    await _prove(oauth, asked, sent)
     return sent.client_id
 
 
 async def authenticate_to_issue(
-    oauth: OAuth, request: Request, parameters: Parameters
+    oauth: OAuth, asked: Asked, parameters: Parameters
 ) -> tuple[str, str | None]:
     """As `authenticate_client`; the client id, and the digest of the secret that came, if any.
 
     A secret that was live a while ago is not looked up again: the transaction that issues sees
     whether it still is (`while_live`). So this is for what leads to such a transaction alone.
     """
-    sent = _named(oauth, request, parameters)
+    sent = _named(oauth, asked, parameters)
     presented = None if sent.secret is None else ids.digest(sent.secret)
     if presented is None or not oauth.recognized.knows(sent.client_id, presented):
-        await _prove(oauth, request, sent)
+        await _prove(oauth, asked, sent)
         if presented is not None:
             oauth.recognized.remember(sent.client_id, presented)
     return sent.client_id, presented
@@ -80,25 +79,25 @@ def ended(oauth: OAuth, client_id: str) -> OAuthError:
     return _invalid_client(_WRONG)
 
 
-async def authenticate_confidential(oauth: OAuth, request: Request, parameters: Parameters) -> str:
+async def authenticate_confidential(oauth: OAuth, asked: Asked, parameters: Parameters) -> str:
     """As `authenticate_client`, for endpoints that tell things: public clients are refused."""
-    sent = _credentials(request, parameters)
+    sent = _credentials(asked, parameters)
     if sent.secret is None and sent.assertion is None:
         raise _invalid_client("Public clients cannot use this endpoint.")
-    return await authenticate_client(oauth, request, parameters)
+    return await authenticate_client(oauth, asked, parameters)
 
 
-def _named(oauth: OAuth, request: Request, parameters: Parameters) -> _Credentials:
+def _named(oauth: OAuth, asked: Asked, parameters: Parameters) -> _Credentials:
     """What the client sent to sign in with, counted as its request. Raises `OAuthError`."""
-    sent = _credentials(request, parameters)
-    oauth.limits.charge_client(request, sent.client_id, oauth.store.clock.now())
+    sent = _credentials(asked, parameters)
+    oauth.limits.charge_client(asked.address, sent.client_id, oauth.store.clock.now())
     return sent
 
 
-async def _prove(oauth: OAuth, request: Request, sent: _Credentials) -> None:
+async def _prove(oauth: OAuth, asked: Asked, sent: _Credentials) -> None:
     """Raises `OAuthError` where the client is not who it says."""
     if sent.assertion is not None:
-        await _by_assertion(oauth, request, sent.client_id, sent.assertion)
+        await _by_assertion(oauth, asked, sent.client_id, sent.assertion)
     elif sent.secret is not None:
         await _by_secret(oauth, sent.client_id, sent.secret)
     else:
@@ -118,13 +117,13 @@ async def _by_secret(oauth: OAuth, client_id: str, secret: str) -> None:
         raise _invalid_client(_WRONG)
 
 
-async def _by_assertion(oauth: OAuth, request: Request, client_id: str, raw: str) -> None:
+async def _by_assertion(oauth: OAuth, asked: Asked, client_id: str, raw: str) -> None:
     """RFC 7523 section 3; each assertion is taken once."""
     found = await _live(oauth, client_id)
     if found is None or found.jwks is None:
         raise _invalid_client("The client is not known, or has no keys to sign in with.")
     keys = assertion.stored_client_keys(found.jwks)
-    audiences = {oauth.issuer, oauth.issuer + "/oauth/token", oauth.issuer + request.scope["path"]}
+    audiences = {oauth.issuer, oauth.issuer + "/oauth/token", oauth.issuer + asked.path}
     try:
         checked = assertion.check_assertion(
             raw, client_id, keys, audiences, oauth.store.clock.now()
@@ -142,9 +141,9 @@ async def _live(oauth: OAuth, client_id: str) -> Integration | None:
     return found if found is not None and found.revoked_at is None else None
 
 
-def _credentials(request: Request, parameters: Parameters) -> _Credentials:
+def _credentials(asked: Asked, parameters: Parameters) -> _Credentials:
     """What was sent to sign in with, by one method alone (RFC 6749 section 2.3)."""
-    headers = request.headers.getlist("authorization")
+    headers = asked.values(b"authorization")
     client_id = parameters.get("client_id")
     secret = parameters.get("client_secret")
     by_assertion = bool({"client_assertion", "client_assertion_type"} & parameters.sent)

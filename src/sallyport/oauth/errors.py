@@ -1,13 +1,19 @@
-"""Refusals in the words of RFC 6749, and the one place that makes their JSON."""
+"""Refusals in the words of RFC 6749, and the one place that makes the JSON of replies."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from starlette.responses import JSONResponse, Response
+import msgspec
 
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+from sallyport.vocab.message import Reply
+
+Headers = tuple[tuple[str, str], ...]
+
+JSON = "application/json"
+NO_STORE: Headers = (("cache-control", "no-store"), ("pragma", "no-cache"))
 
 INVALID_REQUEST = "invalid_request"
 INVALID_CLIENT = "invalid_client"
@@ -45,9 +51,14 @@ def plain(description: str) -> str:
     return _NOT_IN_A_DESCRIPTION.sub("?", description)[:_LONGEST]
 
 
-def error_response(error: OAuthError) -> Response:
-    return JSONResponse(
+def error_reply(error: OAuthError) -> Reply:
+    return json_reply(
         {"error": error.error, "error_description": error.description},
-        status_code=error.status,
-        headers={**NO_STORE, **error.headers},
+        tuple((name.lower(), value) for name, value in error.headers.items()),
+        status=error.status,
     )
+
+
+def json_reply(told: Any, headers: Headers = (), *, status: int = 200) -> Reply:
+    """What nobody may keep, as JSON."""
+    return Reply(status, (*NO_STORE, *headers, ("content-type", JSON)), msgspec.json.encode(told))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from sallyport.oauth import client_auth
 from sallyport.oauth.deps import OAuth
-from sallyport.oauth.errors import INVALID_REQUEST, NO_STORE, OAuthError, error_response
+from sallyport.oauth.errors import INVALID_REQUEST, OAuthError, error_reply, json_reply
 from sallyport.oauth.parameters import read_body
 from sallyport.store.engine import Reader
 from sallyport.store.grants import family_by_id
@@ -19,26 +16,27 @@ from sallyport.tokens.access import scope_text, verify_any
 from sallyport.vocab import ids
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.errors import Refused
+from sallyport.vocab.message import Asked, Reply
 
 KNOWN = client_auth.PARAMETERS | {"token", "token_type_hint"}
 INACTIVE: dict[str, Any] = {"active": False}
 
 
-async def introspect(oauth: OAuth, request: Request) -> Response:
+async def introspect(oauth: OAuth, asked: Asked, body: bytes | None) -> Reply:
     """`{"active": false}` and nothing else for whatever is not a live token of the caller's.
 
     So nobody learns of another client's tokens, not even that they exist (section 2.2).
     """
     try:
-        parameters = await read_body(request, KNOWN)
-        client_id = await client_auth.authenticate_confidential(oauth, request, parameters)
+        parameters = read_body(asked, body, KNOWN)
+        client_id = await client_auth.authenticate_confidential(oauth, asked, parameters)
         token = parameters.get("token")
         if token is None:
             raise OAuthError(INVALID_REQUEST, "token is missing.")
         told = await _told(oauth, client_id, token)
     except OAuthError as error:
-        return error_response(error)
-    return JSONResponse(INACTIVE if told is None else told, headers=NO_STORE)
+        return error_reply(error)
+    return json_reply(INACTIVE if told is None else told)
 
 
 async def _told(oauth: OAuth, client_id: str, token: str) -> dict[str, Any] | None:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
-
 from sallyport.oauth.errors import TEMPORARILY_UNAVAILABLE, OAuthError
 from sallyport.observe.metrics import LIMITS_REACHED
 from sallyport.vocab.buckets import Buckets, Key, Quota, neighbourhood, seconds
@@ -51,21 +49,16 @@ class RequestLimits:
     addresses: Buckets = field(default_factory=Buckets)
     clients: Buckets = field(default_factory=Buckets)
 
-    def charge_address(self, request: Request, now: int) -> None:
+    def charge_address(self, address: str, now: int) -> None:
         """Count a request. Raises `Spent` where its address has spent its quota."""
         if self.address is not None:
-            _charge(self.addresses, (address_of(request),), self.address, now)
+            _charge(self.addresses, (neighbourhood(address),), self.address, now)
 
-    def charge_client(self, request: Request, client_id: str, now: int) -> None:
+    def charge_client(self, address: str, client_id: str, now: int) -> None:
         """Count a request of who says to be this client. Raises `Spent`."""
         # What is no id costs no look into the database, so it need not be remembered either.
         if self.client is not None and is_uuid(client_id):
-            _charge(self.clients, (client_id, address_of(request)), self.client, now)
-
-
-def address_of(request: Request) -> str:
-    """Whom the address of a request counts as."""
-    return neighbourhood(request.client.host if request.client is not None else "")
+            _charge(self.clients, (client_id, neighbourhood(address)), self.client, now)
 
 
 def _charge(buckets: Buckets, key: Key, quota: Quota, now: int) -> None:

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from sallyport.oauth.errors import INVALID_REQUEST, OAuthError
+from sallyport.oauth.errors import INVALID_REQUEST, JSON, OAuthError
+from sallyport.vocab.message import Asked
 
 LARGEST_BODY = 32 * 1024
 LARGEST_QUERY = 16 * 1024
 MOST_FIELDS = 60
 FORM = "application/x-www-form-urlencoded"
-JSON = "application/json"
 
 
 class Malformed(Exception):
@@ -65,14 +65,26 @@ def read_query(request: Request, known: frozenset[str]) -> Parameters:
     return Parameters(_read_form(raw), known)
 
 
-async def read_body(request: Request, known: frozenset[str]) -> Parameters:
-    """The parameters of the body, a form or JSON (contract section (f.3)). Raises `OAuthError`."""
-    if request.scope["query_string"]:
+def require_form(asked: Asked) -> str:
+    """The media type of a request whose body may be read. Raises `OAuthError`."""
+    if asked.query:
         raise OAuthError(INVALID_REQUEST, "Send parameters in the body, not in the address.")
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = asked.value(b"content-type").partition(";")[0].strip().lower()
     if media_type not in (FORM, JSON):
         raise OAuthError(INVALID_REQUEST, f"Send the body as {FORM} or {JSON}.", status=415)
-    body = await _bounded_body(request)
+    return media_type
+
+
+def read_body(asked: Asked, body: bytes | None, known: frozenset[str]) -> Parameters:
+    """The parameters of the body, a form or JSON (contract section (f.3)). Raises `OAuthError`.
+
+    `body` is None where more came than `LARGEST_BODY`.
+    """
+    media_type = require_form(asked)
+    if body is None:
+        raise OAuthError(
+            INVALID_REQUEST, f"The body is larger than {LARGEST_BODY} bytes.", status=413
+        )
     try:
         pairs = _read_form(body) if media_type == FORM else _read_json(body)
     except Malformed as problem:
@@ -83,20 +95,6 @@ async def read_body(request: Request, known: frozenset[str]) -> Parameters:
         names = ", ".join(sorted(parameters.repeated))
         raise OAuthError(INVALID_REQUEST, f"Sent more than once: {names}.")
     return parameters
-
-
-async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                raise OAuthError(
-                    INVALID_REQUEST, f"The body is larger than {LARGEST_BODY} bytes.", status=413
-                )
-    except ClientDisconnect:
-        raise OAuthError(INVALID_REQUEST, "The body broke off.") from None
-    return bytes(body)
 
 
 def _read_form(raw: bytes) -> list[tuple[str, str]]:

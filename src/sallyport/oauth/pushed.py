@@ -6,35 +6,33 @@ browser brings the handle. The handle is good once; the browser goes on with one
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from sallyport.oauth import client_auth
 from sallyport.oauth.asking import KNOWN as ASKED
 from sallyport.oauth.asking import REQUEST_URI, Asking, Stop, check
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.dpop import nonce_header, proven_key
-from sallyport.oauth.errors import INVALID_REQUEST, NO_STORE, OAuthError, error_response
+from sallyport.oauth.errors import INVALID_REQUEST, OAuthError, error_reply, json_reply
 from sallyport.oauth.parameters import Parameters, read_body
 from sallyport.store.pushed import push_request
 from sallyport.vocab import ids
 from sallyport.vocab.clock import SECOND
+from sallyport.vocab.message import Asked, Reply
 
 KNOWN = client_auth.PARAMETERS | ASKED
 
 
-async def push(oauth: OAuth, request: Request) -> Response:
+async def push(oauth: OAuth, asked: Asked, body: bytes | None) -> Reply:
     """Keep the request for `expires_in` seconds; refusals are those of RFC 6749, in JSON."""
     try:
-        parameters = await read_body(request, KNOWN)
-        client_id = await client_auth.authenticate_client(oauth, request, parameters)
-        jkt = await proven_key(oauth, request)
+        parameters = read_body(asked, body, KNOWN)
+        client_id = await client_auth.authenticate_client(oauth, asked, parameters)
+        jkt = await proven_key(oauth, asked)
         asking = Asking(_asked(parameters, client_id, jkt), pushed=True)
         await check(oauth, asking)
     except OAuthError as error:
-        return error_response(error)
+        return error_reply(error)
     except Stop as stop:
-        return error_response(OAuthError(stop.error, stop.told))
+        return error_reply(OAuthError(stop.error, stop.told))
     handle = ids.new_secret(ids.PUSHED_REQUEST)
     now = oauth.store.clock.now()
     await oauth.store.write(
@@ -48,8 +46,7 @@ async def push(oauth: OAuth, request: Request) -> Response:
         "request_uri": REQUEST_URI + handle,
         "expires_in": oauth.policy.pushed_lifetime // SECOND,
     }
-    headers = NO_STORE if jkt is None else {**NO_STORE, **nonce_header(oauth)}
-    return JSONResponse(told, status_code=201, headers=headers)
+    return json_reply(told, () if jkt is None else nonce_header(oauth), status=201)
 
 
 def _asked(parameters: Parameters, client_id: str, jkt: str | None) -> Parameters:

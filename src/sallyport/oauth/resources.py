@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sallyport.model.access import VerifiedToken
 from sallyport.model.directory import Site
 from sallyport.oauth.deps import OAuth
+from sallyport.oauth.desk import asked_of
 from sallyport.oauth.dpop import nonce_header, take_proof
 from sallyport.oauth.errors import NO_STORE
 from sallyport.store.directory import site_by_id
@@ -38,7 +39,7 @@ async def accessible_resources(oauth: OAuth, request: Request) -> Response:
         if as_dpop is (token.jkt is None):
             raise wrong_scheme(as_dpop=as_dpop)
         if as_dpop:
-            require_key(token, (await take_proof(oauth, request, raw)).jkt)
+            require_key(token, (await take_proof(oauth, asked_of(request), raw)).jkt)
         found = await oauth.store.read(_reachable, token)
     except Refused as refused:
         return _refusal(oauth, refused, as_dpop)
@@ -54,7 +55,7 @@ async def accessible_resources(oauth: OAuth, request: Request) -> Response:
                 "avatarUrl": _initial(site.name),
             }
         )
-    return JSONResponse(items, headers=NO_STORE)
+    return JSONResponse(items, headers=dict(NO_STORE))
 
 
 async def _reachable(reader: Reader, token: VerifiedToken) -> tuple[Site, frozenset[str]] | None:
@@ -89,8 +90,8 @@ def _refusal(oauth: OAuth, refused: Refused, as_dpop: bool) -> Response:
         status_code=refused.reason.status,
         media_type=problem.MEDIA_TYPE,
         headers={
-            **NO_STORE,
-            **(nonce_header(oauth) if as_dpop else {}),
+            **dict(NO_STORE),
+            **dict(nonce_header(oauth) if as_dpop else ()),
             "WWW-Authenticate": challenge,
         },
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from sallyport.model.directory import Actor
 from sallyport.oauth import client_auth
 from sallyport.oauth.deps import OAuth
@@ -13,7 +10,7 @@ from sallyport.oauth.errors import (
     NO_STORE,
     UNAUTHORIZED_CLIENT,
     OAuthError,
-    error_response,
+    error_reply,
 )
 from sallyport.oauth.parameters import read_body
 from sallyport.store.grants import end_family
@@ -22,15 +19,16 @@ from sallyport.tokens.access import authenticate
 from sallyport.vocab import ids
 from sallyport.vocab.errors import Refused
 from sallyport.vocab.events import Event
+from sallyport.vocab.message import Asked, Reply
 
 KNOWN = client_auth.PARAMETERS | {"token", "token_type_hint"}
 
 
-async def revoke(oauth: OAuth, request: Request) -> Response:
+async def revoke(oauth: OAuth, asked: Asked, body: bytes | None) -> Reply:
     """200 when the token is dead, also where it was unknown or dead before (section 2.2)."""
     try:
-        parameters = await read_body(request, KNOWN)
-        client_id = await client_auth.authenticate_client(oauth, request, parameters)
+        parameters = read_body(asked, body, KNOWN)
+        client_id = await client_auth.authenticate_client(oauth, asked, parameters)
         token = parameters.get("token")
         if token is None:
             raise OAuthError(INVALID_REQUEST, "token is missing.")
@@ -39,13 +37,12 @@ async def revoke(oauth: OAuth, request: Request) -> Response:
             family_id, owner = found
             if owner != client_id:
                 raise OAuthError(UNAUTHORIZED_CLIENT, "The token belongs to another client.")
-            address = request.client.host if request.client is not None else None
-            actor = Actor(account_id=None, name=client_id, address=address)
+            actor = Actor(account_id=None, name=client_id, address=asked.address or None)
             why = "The client gave it back"
             await oauth.store.write(end_family, actor, family_id, Event.TOKEN_REVOKED, why)
     except OAuthError as error:
-        return error_response(error)
-    return Response(status_code=200, headers=NO_STORE)
+        return error_reply(error)
+    return Reply(200, NO_STORE, b"")
 
 
 async def _family_of(oauth: OAuth, token: str) -> tuple[str, str] | None:

@@ -10,17 +10,13 @@ from starlette.routing import Route
 
 from sallyport.oauth import authorize, introspect, metadata, pushed, resources, revoke, token
 from sallyport.oauth.deps import OAuth
-from sallyport.oauth.errors import OAuthError, error_response
+from sallyport.oauth.desk import Answer, Desk
 
 Endpoint = Callable[[OAuth, Request], Awaitable[Response]]
 
 ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", authorize.PATH, authorize.show),
     ("POST", authorize.PATH, authorize.decide),
-    ("POST", metadata.PAR, pushed.push),
-    ("POST", metadata.TOKEN, token.exchange_token),
-    ("POST", metadata.REVOKE, revoke.revoke),
-    ("POST", metadata.INTROSPECT, introspect.introspect),
     ("GET", metadata.RESOURCES, resources.accessible_resources),
     ("GET", metadata.JWKS, metadata.jwks),
     ("GET", metadata.SERVER, metadata.authorization_server),
@@ -28,32 +24,36 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", metadata.RESOURCE + "/{resource:path}", metadata.protected_resource),
 )
 
-# What clients ask by themselves, and so may be asked by anybody, without end.
-LIMITED = frozenset({metadata.PAR, metadata.TOKEN, metadata.REVOKE, metadata.INTROSPECT})
+# What clients ask by themselves, and so may be asked by anybody, without end: it is limited.
+DESKS: dict[str, Answer] = {
+    metadata.PAR: pushed.push,
+    metadata.TOKEN: token.exchange_token,
+    metadata.REVOKE: revoke.revoke,
+    metadata.INTROSPECT: introspect.introspect,
+}
 
 
-def token_endpoint(oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
-    """What `POST` at `metadata.TOKEN` does, for who answers it without a router."""
-    return _bound(metadata.TOKEN, token.exchange_token, oauth)
+def build_desks(oauth: OAuth) -> dict[str, Desk]:
+    """What `POST` at a path does, for who answers it without ASGI."""
+    return {path: Desk(oauth, answer) for path, answer in DESKS.items()}
 
 
 def build_routes(oauth: OAuth) -> list[Route]:
     """Every route of the authorization server, to be mounted at the root."""
     return [
-        Route(path, _bound(path, endpoint, oauth), methods=[method])
-        for method, path, endpoint in ENDPOINTS
+        *(
+            Route(path, _bound(endpoint, oauth), methods=[method])
+            for method, path, endpoint in ENDPOINTS
+        ),
+        *(
+            Route(path, desk.over_asgi, methods=["POST"])
+            for path, desk in build_desks(oauth).items()
+        ),
     ]
 
 
-def _bound(path: str, endpoint: Endpoint, oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
-    is_limited = path in LIMITED
-
+def _bound(endpoint: Endpoint, oauth: OAuth) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        if is_limited:
-            try:
-                oauth.limits.charge_address(request, oauth.store.clock.now())
-            except OAuthError as error:
-                return error_response(error)
         return await endpoint(oauth, request)
 
     return answer

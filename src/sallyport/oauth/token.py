@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-
 from sallyport.model.redemption import CodeOffer, Denial, RefreshOffer
 from sallyport.model.target import Target
 from sallyport.oauth import client_auth
@@ -16,12 +12,12 @@ from sallyport.oauth.deps import OAuth
 from sallyport.oauth.dpop import nonce_header, proven_key
 from sallyport.oauth.errors import (
     INVALID_REQUEST,
-    NO_STORE,
     UNSUPPORTED_GRANT_TYPE,
     OAuthError,
-    error_response,
+    error_reply,
+    json_reply,
 )
-from sallyport.oauth.parameters import JSON, Parameters, read_body
+from sallyport.oauth.parameters import Parameters, read_body
 from sallyport.oauth.targets import UnknownTarget, asked_target
 from sallyport.scopes.grammar import split_namespaced
 from sallyport.store.client_secrets import SecretEnded, live_secret_digests
@@ -30,6 +26,7 @@ from sallyport.tokens.access import mint, scope_text
 from sallyport.tokens.codes import Redeemed, redeem
 from sallyport.tokens.refresh import rotate
 from sallyport.vocab.clock import SECOND
+from sallyport.vocab.message import Asked, Reply
 
 KNOWN = client_auth.PARAMETERS | {
     "grant_type",
@@ -46,7 +43,8 @@ KNOWN = client_auth.PARAMETERS | {
 class Exchange:
     """What the steps have found out so far."""
 
-    request: Request
+    asked: Asked
+    body: bytes | None
     parameters: Parameters | None = None
     client_id: str = ""
     secret_digest: str | None = None
@@ -67,7 +65,7 @@ class Exchange:
 
     @property
     def address(self) -> str | None:
-        return self.request.client.host if self.request.client is not None else None
+        return self.asked.address or None
 
 
 Grant = Callable[[OAuth, Exchange], Awaitable[Redeemed | Denial]]
@@ -131,14 +129,14 @@ GRANTS: dict[str, Grant] = {
 
 async def body_read_once(_oauth: OAuth, exchange: Exchange) -> None:
     """The body is parsed here and nowhere else; nothing may come twice in it."""
-    exchange.parameters = await read_body(exchange.request, KNOWN)
+    exchange.parameters = read_body(exchange.asked, exchange.body, KNOWN)
 
 
 async def client_authenticated(oauth: OAuth, exchange: Exchange) -> None:
     """The client is who it says, before anything is done with what it presents."""
     assert exchange.parameters is not None
     exchange.client_id, exchange.secret_digest = await client_auth.authenticate_to_issue(
-        oauth, exchange.request, exchange.parameters
+        oauth, exchange.asked, exchange.parameters
     )
 
 
@@ -151,7 +149,7 @@ async def grant_type_known(_oauth: OAuth, exchange: Exchange) -> None:
 
 async def key_proven(oauth: OAuth, exchange: Exchange) -> None:
     """A DPoP proof, where there is one, is right and new; its key is what tokens are bound to."""
-    exchange.jkt = await proven_key(oauth, exchange.request)
+    exchange.jkt = await proven_key(oauth, exchange.asked)
 
 
 async def target_known(oauth: OAuth, exchange: Exchange) -> None:
@@ -187,14 +185,14 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def exchange_token(oauth: OAuth, request: Request) -> Response:
+async def exchange_token(oauth: OAuth, asked: Asked, body: bytes | None) -> Reply:
     """Take a token request through every step; answer with tokens or with the refusal."""
-    exchange = Exchange(request)
+    exchange = Exchange(asked, body)
     try:
         for step in STEPS:
             await step(oauth, exchange)
     except OAuthError as error:
-        return error_response(await _refusal(oauth, exchange, error))
+        return error_reply(await _refusal(oauth, exchange, error))
     assert exchange.redeemed is not None
     return _tokens(oauth, exchange.redeemed, exchange.jkt)
 
@@ -212,7 +210,7 @@ async def _refusal(oauth: OAuth, exchange: Exchange, error: OAuthError) -> OAuth
     return client_auth.ended(oauth, exchange.client_id)
 
 
-def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
+def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Reply:
     """The token response, contract section (f.3), RFC 6749 section 5.1, RFC 9449 section 5."""
     issue = redeemed.issue
     now = oauth.store.clock.now()
@@ -236,5 +234,4 @@ def _tokens(oauth: OAuth, redeemed: Redeemed, jkt: str | None) -> Response:
     }
     if redeemed.refresh_token is not None:
         body["refresh_token"] = redeemed.refresh_token
-    headers = NO_STORE if jkt is None else {**NO_STORE, **nonce_header(oauth)}
-    return Response(msgspec.json.encode(body), media_type=JSON, headers=headers)
+    return json_reply(body, () if jkt is None else nonce_header(oauth))

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sallyport.vocab import problem
 from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import new_id
+from sallyport.vocab.message import Asked, Reply
 from sallyport.web.drawing import draw, draw_alone
 from sallyport.web.visit import Visit, local_path, to_sign_in
 
@@ -80,20 +80,16 @@ def exception_handlers() -> dict[Any, Handler]:
     return {Refused: _on_refused, HTTPException: not_found_page, Exception: _on_failure}
 
 
-def without_a_router(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
-    """One endpoint as an application, its failures answered as the outer application does."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            response = await endpoint(request)
-        except Refused as refused:
-            response = await _on_refused(request, refused)
-        except Exception as error:
-            response = await _on_failure(request, error)
-        await response(scope, receive, send)
-
-    return app
+def failed_reply(asked: Asked, error: Exception) -> Reply:
+    """What the outer application answers where an endpoint raises, for who asks without it."""
+    told = (error,) if isinstance(error, Refused) else failure(error)
+    response = bare_refusal(Request({"type": "http", "headers": asked.headers}), *told)
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in response.raw_headers
+        if name != b"content-length"
+    ]
+    return Reply(response.status_code, tuple(headers), bytes(response.body))
 
 
 def failure(error: BaseException) -> tuple[Refused, str]:
