@@ -1,6 +1,11 @@
 """RFC 9700, best current practice of OAuth security, as far as no other standard's file has it.
 
 Stolen refresh tokens are in tests/attacks/test_refresh.py, redirect URIs in test_redirect.py.
+
+Planted bugs that these tests were seen to fail on: 302 or 307 for 303; no Referrer-Policy; an
+answer that may be stored; redirect URIs compared by prefix, by folder, in lower case, or not at
+all; a refresh token that stays; its reuse, or a code's, refused without an end of the family, or
+taken; `iss` left out.
 """
 
 from __future__ import annotations
