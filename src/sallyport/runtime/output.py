@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import sys
+import termios
 from collections.abc import Callable
 from typing import Final
 
 from sallyport.runtime.logs import LineSplitter
 
 _MOST_READS: Final = 16
+_LARGEST_READ: Final = 65536
 
 
 class RawOutput:
@@ -31,31 +35,53 @@ class RawOutput:
         loop.add_reader(pipe, self._readable)
 
     def drain(self) -> None:
-        """Read what there is now."""
-        for _ in range(_MOST_READS):
-            if not self._read():
-                return
+        """Read what there is now. What is written meanwhile may be of the next call."""
+        self._take(self._waiting())
 
     def close(self) -> None:
         """Read the rest and close."""
-        self.drain()
+        for _ in range(_MOST_READS):
+            if not self._read(_LARGEST_READ):
+                break
         self._splitter.end()
         self._open = False
         self._loop.remove_reader(self._pipe)
         os.close(self._pipe)
 
     def _readable(self) -> None:
+        # A worker waits with its answer until what the call wrote is read. So what is there now is
+        # of the call that runs when all earlier answers are known; what comes later may not be.
+        size = self._waiting()
         self._before()
-        if self._open:
-            self._read()
+        if not self._open:
+            return
+        if size:
+            self._take(size)
+        else:
+            self._read(1)
 
-    def _read(self) -> bool:
+    def _waiting(self) -> int:
+        """How many bytes are there."""
+        count = bytearray(4)
+        fcntl.ioctl(self._pipe, termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder)
+
+    def _take(self, size: int) -> None:
+        """Read so many bytes, as they are there."""
+        while size > 0:
+            taken = self._read(min(size, _LARGEST_READ))
+            if not taken:
+                return
+            size -= taken
+
+    def _read(self, size: int) -> int:
+        """Read once; how many bytes there were."""
         try:
-            data = os.read(self._pipe, 65536)
+            data = os.read(self._pipe, size)
         except BlockingIOError:
-            return False
+            return 0
         if not data:
             self._loop.remove_reader(self._pipe)
-            return False
+            return 0
         self._splitter.feed(data)
-        return True
+        return len(data)
