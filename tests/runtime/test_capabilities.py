@@ -25,7 +25,7 @@ def run(request):
 
 def deaf(request):
     import gc, socket, struct
-    (sock,) = [o._sock for o in gc.get_objects() if type(o).__name__ == "_Exchange"]
+    (sock,) = [o._sock for o in gc.get_objects() if type(o).__name__ == "Exchange"]
     header = b'{"capability":"x","path":"/"}'
     for n in range(200):
         payload = struct.pack("!I", len(header)) + header

@@ -163,9 +163,9 @@ def test_a_worker_has_no_descriptor_but_its_own(play: Play) -> None:
             second = json.loads((await world.answer(elsewhere(target))).body)
             for names in (first, second):
                 kinds = [name.partition(":")[0].partition("/")[0] for name in set(names)]
-                # Calls and capabilities; raw output and tickets.
+                # Calls and capabilities; raw output, tickets and answers.
                 assert kinds.count("socket") == 2
-                assert kinds.count("pipe") == 2
+                assert kinds.count("pipe") == 3
                 assert str(world.folder) not in names
             assert not set(first) & {name for name in second if name.startswith("socket")}
         finally:

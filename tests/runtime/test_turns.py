@@ -7,10 +7,12 @@ import json
 import time
 from collections import Counter
 
+import pytest
 from runtime_world import Play, World, invocation
 
 from sallyport.runtime.call import Answer, Failure, Outcome, Target
 from sallyport.runtime.running import CapabilityAnswer, RunningCall
+from sallyport.runtime.turns import Done
 from sallyport.runtime.worker import Worker
 
 APP = """
@@ -18,8 +20,13 @@ import logging, os, time
 from sallyport_app import _platform
 
 def run(request, context):
-    print("ran", context.invocation_id)
     todo = request.query("do")
+    if todo == "sleep silently":
+        time.sleep(1.5)
+        return {"statusCode": 200}
+    if todo == "die silently":
+        os._exit(9)
+    print("ran", context.invocation_id)
     if todo == "die":
         os._exit(9)
     if todo == "sleep":
@@ -30,6 +37,8 @@ def run(request, context):
     if todo == "ask":
         reply = _platform.ask("x", "GET", "/")
         return {"statusCode": 200, "body": reply.body}
+    if todo == "large":
+        return {"statusCode": 200, "body": {"pid": os.getpid(), "body": request.body * 9000}}
     if todo == "raw":
         os.write(1, f"raw {context.invocation_id}\\n".encode())
     return {"statusCode": 200, "body": {"pid": os.getpid(), "body": request.body}}
@@ -168,6 +177,75 @@ def test_raw_output_belongs_to_the_call_that_wrote_it(play: Play) -> None:
         raw = [line for line in world.lines if line.text.startswith("raw ")]
         assert len(raw) == 20
         assert all(line.text == f"raw {line.invocation_id}" for line in raw)
+
+    play(scenario)
+
+
+def test_an_answer_waits_for_no_slow_call_behind_it(play: Play) -> None:
+    """Seen to fail with answers that lie until the worker tells of them."""
+
+    async def scenario(world: World) -> None:
+        target = await quick(world)
+        # Who looks after memory looks at answers too.
+        world.pool._ticker.cancel()
+        began = time.monotonic()
+        ends = await _ends(world, target, "", "", "", "sleep silently")
+        assert ends[2] - began < 1.4
+        assert ends[3] - began > 1.4
+
+    play(scenario)
+
+
+def test_an_answer_that_lies_untold_is_not_lost_with_its_worker(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with nothing read of what a dead worker had laid down."""
+    # As if it died before anybody looked.
+    monkeypatch.setattr(Worker, "_catch_up", lambda self: None)
+
+    async def scenario(world: World) -> None:
+        target = await quick(world)
+        outcomes: dict[int, Outcome] = {}
+        await _ends(world, target, "", "", "", "die silently", "", outcomes=outcomes)
+        kinds = [outcomes[n].kind if isinstance(outcomes[n], Failure) else "" for n in range(5)]
+        assert kinds == ["", "", "", "worker_lost", ""]
+
+    play(scenario)
+
+
+async def _ends(
+    world: World, target: Target, *asked: str, outcomes: dict[int, Outcome] | None = None
+) -> list[float]:
+    """When each of some calls that come together had its outcome."""
+    ends = [0.0] * len(asked)
+    ended = [asyncio.Event() for _ in asked]
+
+    def at(n: int) -> Done:
+        def done(outcome: Outcome) -> None:
+            ends[n] = time.monotonic()
+            ended[n].set()
+            if outcomes is not None:
+                outcomes[n] = outcome
+
+        return done
+
+    for n, todo in enumerate(asked):
+        world.pool.submit(target, invocation(request={"queryParameters": {"do": [todo]}}), at(n))
+    await asyncio.gather(*(each.wait() for each in ended))
+    return ends
+
+
+def test_large_answers_keep_their_place_among_small_ones(play: Play) -> None:
+    """Seen to fail with what was laid down told of after what is said behind it."""
+
+    async def scenario(world: World) -> None:
+        target = await quick(world)
+        asked = ["large" if n % 3 == 1 else "" for n in range(60)]
+        outcomes = await together(world, target, *asked)
+        for n, outcome in enumerate(outcomes):
+            assert isinstance(outcome, Answer)
+            times = 9000 if asked[n] else 1
+            assert json.loads(outcome.body)["body"] == str(n) * times
 
     play(scenario)
 

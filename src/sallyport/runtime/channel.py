@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from sallyport.runtime.frames import Frame, FrameError, Reader, encode, encode_parts
 
-_CHUNK = 256 * 1024
+# For more, the C library would map new memory for each read.
+_CHUNK = 64 * 1024
 
 
 class Channel:

@@ -35,6 +35,8 @@ REPLY: Final = 10
 QUEUED: Final = 11
 # worker -> platform: the call has written raw output; its answer waits until that is read
 OUTPUT: Final = 12
+# worker -> platform: so many bytes of answers were laid into the pipe of answers
+LAID: Final = 13
 
 MEGABYTE: Final = 1024 * 1024
 LARGEST_BODY: Final = 5 * MEGABYTE
@@ -42,6 +44,8 @@ LARGEST_HEADER: Final = 256 * 1024
 LARGEST_CALL: Final = LARGEST_BODY + LARGEST_HEADER + 4
 LARGEST_LOG_LINE: Final = 32 * 1024
 LARGEST_REQUEST: Final = LARGEST_CALL
+# What a pipe takes whole or not at all (PIPE_BUF of Linux).
+LARGEST_LAID: Final = 4096
 # A page of the store may hold 4 million characters of four bytes each.
 LARGEST_REPLY: Final = 20 * MEGABYTE
 
@@ -50,6 +54,7 @@ _LENGTH = struct.Struct("!I")
 _LENGTHS = struct.Struct("!III")
 _CALL_HEAD = struct.Struct("!IBIIII")
 HEAD_SIZE: Final = _HEAD.size
+_ANSWER_HEAD = struct.Struct("!IBII")
 _KIND_AND_ID: Final = 5
 
 
@@ -89,6 +94,25 @@ def split(payload: bytes) -> tuple[bytes, bytes]:
     return payload[_LENGTH.size : end], payload[end:]
 
 
+def encode_answer(kind: int, id: int, header: bytes, body: bytes) -> bytes:
+    """As `encode_parts`, in one piece."""
+    size = _KIND_AND_ID + _LENGTH.size + len(header) + len(body)
+    return b"".join((_ANSWER_HEAD.pack(size, kind, id, len(header)), header, body))
+
+
+def encode_laid(size: int) -> bytes:
+    """A LAID frame."""
+    return encode(LAID, 0, _LENGTH.pack(size))
+
+
+def read_laid(payload: bytes) -> int:
+    """How many bytes a LAID frame speaks of. Raises `FrameError`."""
+    if len(payload) != _LENGTH.size:
+        raise FrameError("the payload is no length")
+    size: int = _LENGTH.unpack(payload)[0]
+    return size
+
+
 def encode_call(
     kind: int, id: int, order: bytes, request: bytes, context: bytes, body: bytes
 ) -> tuple[bytes, bytes]:
@@ -125,35 +149,48 @@ class Reader:
 
     def __init__(self, largest: int) -> None:
         self._longest = largest + _KIND_AND_ID
-        self._buffer = bytearray()
+        # Bytes as they came, or what is gathered of a frame that comes in pieces.
+        self._held: bytes | bytearray = b""
         # Where the first frame begins that was not given out.
         self._at = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that `data` completes. Raises `FrameError` at the first bad length."""
-        buffer = self._buffer
-        if self._at:
-            del buffer[: self._at]
-            self._at = 0
-        buffer += data
+        self._gather(data)
         # Whoever takes a frame may feed more before it asks for the next one.
-        while len(buffer) - self._at >= HEAD_SIZE:
-            at = self._at
-            length, kind, id = _HEAD.unpack_from(buffer, at)
+        while len(self._held) - self._at >= HEAD_SIZE:
+            held, at = self._held, self._at
+            length, kind, id = _HEAD.unpack_from(held, at)
             if not _KIND_AND_ID <= length <= self._longest:
                 raise FrameError(f"a frame of {length} bytes is out of bounds")
             end = at + _LENGTH.size + length
-            if len(buffer) < end:
+            if len(held) < end:
                 return
-            payload = bytes(memoryview(buffer)[at + HEAD_SIZE : end])
             self._at = end
-            yield Frame(kind, id, payload)
+            payload = held[at + HEAD_SIZE : end]
+            yield Frame(kind, id, payload if type(payload) is bytes else bytes(payload))
+
+    def _gather(self, data: bytes) -> None:
+        if self._at == len(self._held):
+            self._held = data
+        else:
+            if type(self._held) is not bytearray:
+                self._held = bytearray(memoryview(self._held)[self._at :])
+            elif self._at:
+                del self._held[: self._at]
+            self._held += data
+        self._at = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether a frame has begun that is not whole yet."""
+        return len(self._held) > self._at
 
     @property
     def missing(self) -> int:
         """How many bytes the frame that has begun still lacks, or its head as far as one knows."""
-        held = len(self._buffer) - self._at
+        held = len(self._held) - self._at
         if held < HEAD_SIZE:
             return HEAD_SIZE - held
-        length: int = _LENGTH.unpack_from(self._buffer, self._at)[0]
+        length: int = _LENGTH.unpack_from(self._held, self._at)[0]
         return _LENGTH.size + length - held

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport.runtime import frames
+from sallyport.runtime.answers import Answers
 
 _CREDENTIALS = struct.Struct("iII")
 
@@ -61,7 +62,8 @@ class Ends:
 
     `ending` is called before the worker is killed, `gone` once nothing of it is left. `heap_full`
     is what its language says on the raw output when it ends for want of memory, if it says it.
-    `tells_output`: it sends OUTPUT before the answer of a call that wrote raw output.
+    `tells_output`: it sends OUTPUT before the answer of a call that wrote raw output. `answers` is
+    where it lays answers, if it does.
     """
 
     calls: socket.socket
@@ -72,6 +74,7 @@ class Ends:
     gone: Callable[[], None] = lambda: None
     heap_full: bytes | None = None
     tells_output: bool = False
+    answers: Answers | None = None
 
 
 def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> Ends:
@@ -79,23 +82,25 @@ def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> End
     ours, calls = socket.socketpair()
     capabilities, requests = socket.socketpair()
     output, raw = os.pipe()
-    tickets = Tickets()
+    tickets, answers = Tickets(), Answers()
     try:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        fork(directory, [calls.fileno(), requests.fileno(), tickets.far, raw])
+        fork(directory, [calls.fileno(), requests.fileno(), tickets.far, answers.far, raw])
     except OSError:
         ours.close()
         capabilities.close()
         os.close(output)
         tickets.close()
+        answers.close()
         raise
     finally:
         calls.close()
         requests.close()
+        answers.close_far()
         os.close(raw)
     os.set_blocking(output, False)
-    return Ends(ours, capabilities, output, tickets, tells_output=True)
+    return Ends(ours, capabilities, output, tickets, tells_output=True, answers=answers)
 
 
 def read_hello(sock: socket.socket) -> tuple[int, int]:

@@ -29,6 +29,8 @@ PATIENCE_US: Final = 1_000
 MOST_TURNS: Final = 64
 # A call that takes longer than this gives those behind it back.
 SLOW_S: Final = 0.008
+# How often one looks whether a call does, and whether answers lie there behind it.
+LOOK_S: Final = 0.002
 # What a call is taken to need whose function has not run yet.
 _UNKNOWN_US: Final = 1_000_000.0
 _LATEST: Final = 0.2

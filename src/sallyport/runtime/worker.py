@@ -27,7 +27,7 @@ from sallyport.runtime.requests import Requests
 from sallyport.runtime.result import check_failure, check_result
 from sallyport.runtime.running import CapabilityHandler, RunningCall
 from sallyport.runtime.turns import (
-    SLOW_S,
+    LOOK_S,
     Done,
     Paces,
     Turn,
@@ -141,7 +141,7 @@ class Worker:
             kind = frames.QUEUED
             self._undrawn.append(turn.id)
             if self._watch is None:
-                self._watch = self._loop.call_later(SLOW_S, self._look)
+                self._watch = self._loop.call_later(LOOK_S, self._look)
         deadline = self._pool.clock.now() + call.timeout_ms
         head, body = encode_turn(turn, kind, self._order(call), deadline)
         if len(body) > _LARGE_BODY:
@@ -192,6 +192,7 @@ class Worker:
 
     def check_memory(self) -> None:
         """End a call whose processes together hold more memory than the app may have."""
+        self._catch_up()
         is_running = self.state == "busy" and self.pid is not None
         if is_running and is_over(self.pid or 0, self.target.memory_mb):
             count_reached("memory")
@@ -284,25 +285,47 @@ class Worker:
     def _catch_up(self) -> None:
         """Look at what the worker has answered so far."""
         if len(self._turns) > 1 and self._calls is not None:
-            self._calls.read_now()
+            self._read_answers()
 
-    def _frame(self, frame: Frame) -> None:
-        kind, id, payload = frame
-        first = self._turns.first
-        if kind == frames.LOG:
-            self._log_frame(payload)
-            return
-        if kind == frames.OUTPUT and self._ends.tells_output:
-            self._output.drain()
-            return
-        if first is None or id != first.id or kind not in (frames.RESULT, frames.FAILURE):
-            self._protocol_broken()
-            return
+    def _read_answers(self) -> None:
+        """Take all answers that there are by now, in their order."""
+        laid = self._ends.answers
         try:
-            header, body = frames.split(payload)
+            if laid is not None:
+                # First, so that whatever comes before these is in the socket when that is read.
+                laid.fetch()
+            if self._calls is not None:
+                self._calls.read_now()
+            if laid is not None:
+                for frame in laid.rest():
+                    self._answer(frame)
         except frames.FrameError:
             self._protocol_broken()
-            return
+        self._settle()
+
+    def _frame(self, frame: Frame) -> None:
+        kind, _, payload = frame
+        if kind == frames.LOG:
+            self._log_frame(payload)
+        elif kind == frames.OUTPUT and self._ends.tells_output:
+            self._output.drain()
+        else:
+            try:
+                if kind == frames.LAID and self._ends.answers is not None:
+                    for laid in self._ends.answers.told(payload):
+                        self._answer(laid)
+                else:
+                    self._answer(frame)
+            except frames.FrameError:
+                self._protocol_broken()
+
+    def _answer(self, frame: Frame) -> None:
+        """Take the answer of the call that runs. Raises `FrameError` for anything else."""
+        kind, id, payload = frame
+        first = self._turns.first
+        if first is None or id != first.id or kind not in (frames.RESULT, frames.FAILURE):
+            raise frames.FrameError("it is no answer of the call that runs")
+        header, body = frames.split(payload)
         if not self._ends.tells_output:
             self._output.drain()
         following = self._turns.answer(kind, header, body)
@@ -344,16 +367,15 @@ class Worker:
             done(outcome)
 
     def _look(self) -> None:
-        """Take calls back from behind one that turned out to be slow."""
+        """Take answers that lie unsaid behind one that turned out slow, and the calls behind it."""
         self._watch = None
         if self.state != "busy" or len(self._turns) < 2:
             return
-        if self._turns.is_held_up():
-            self._catch_up()
-            if self.state == "busy" and self._turns.is_held_up():
-                self.give_back()
+        self._catch_up()
+        if self.state == "busy" and self._turns.is_held_up():
+            self.give_back()
         if len(self._turns) > 1 and self._watch is None:
-            self._watch = self._loop.call_later(SLOW_S, self._look)
+            self._watch = self._loop.call_later(LOOK_S, self._look)
 
     def _now_free(self) -> None:
         self.state = "free"
@@ -361,6 +383,7 @@ class Worker:
 
     def _time_up(self) -> None:
         self._timer = None
+        self._catch_up()
         first = self._turns.first
         if first is None or self.state != "busy":
             return
@@ -378,6 +401,7 @@ class Worker:
 
     def _call_socket_ended(self, reason: str) -> None:
         self._calls = None
+        self._read_answers()
         self._fail_with("worker_lost", "The worker ended during the call")
 
     def _fail_with(self, kind: FailureKind, message: str) -> None:
@@ -390,11 +414,10 @@ class Worker:
     def _gone(self) -> None:
         if self.state == "gone":
             return
-        if self.state == "busy":
-            self.state = "ending"
-            if self._calls is not None:
-                # It may have answered before it ended.
-                self._calls.read_now()
+        was_busy, self.state = self.state == "busy", "ending"
+        # It may have answered before it ended.
+        self._read_answers()
+        if was_busy:
             self.give_back()
         self.state = "gone"
         self._cancel_timer()
@@ -408,6 +431,8 @@ class Worker:
             self._calls.close()
         self._requests.close()
         self._ends.tickets.close()
+        if self._ends.answers is not None:
+            self._ends.answers.close()
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)

@@ -61,7 +61,8 @@ def load_runtime(library: Path) -> dict[str, ModuleType]:
     found["capture"] = load("_sallyport_capture", HERE / "capture.py")
     found["zygote"] = load("_sallyport_zygote", HERE / "zygote.py")
     load("sallyport_app", library / "__init__.py")
-    load("_sallyport_results", HERE / "results.py")
+    for name in ("results", "exchange", "outgoing"):
+        load(f"_sallyport_{name}", HERE / f"{name}.py")
     found["worker"] = load("_sallyport_worker", HERE / "worker.py")
     return found
 

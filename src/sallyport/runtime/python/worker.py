@@ -10,14 +10,12 @@ import contextlib
 import fcntl
 import importlib
 import inspect
-import itertools
 import json
 import os
 import signal
 import socket
 import sys
 import termios
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -30,17 +28,20 @@ if TYPE_CHECKING:
     import asyncio
 
     from sallyport.runtime import frames
-    from sallyport.runtime.python import capture, confine, results
+    from sallyport.runtime.python import capture, confine, exchange, outgoing, results
 else:
     import _sallyport_capture as capture
     import _sallyport_confine as confine
+    import _sallyport_exchange as exchange
     import _sallyport_frames as frames
+    import _sallyport_outgoing as outgoing
     import _sallyport_results as results
 
 _NOTHING = bytes(4)
 _TICKET = 4
 _DRAINED_WITHIN = 1.0
-_SMALL = 64 * 1024
+# For more, the C library would map new memory for each read.
+_CHUNK = 64 * 1024
 _LOG_LINES = 110
 _LOG_BYTES = 256 * 1024
 OUT_OF_MEMORY = "the function needed more memory than memoryMB allows"
@@ -64,7 +65,8 @@ def begin(
 ) -> NoReturn:
     """Make a worker of this fresh fork and serve calls until the platform closes the socket.
 
-    `fds` are the call socket, the capability socket, the tickets and the pipe for raw output.
+    `fds` are the call socket, the capability socket, the tickets, and the pipes for answers and
+    for raw output.
     """
     zygote = os.getppid()
     os.setsid()
@@ -72,15 +74,15 @@ def begin(
     confine.adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     calls, capabilities = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
-    os.dup2(fds[3], 1)
-    os.dup2(fds[3], 2)
+    os.dup2(fds[4], 1)
+    os.dup2(fds[4], 2)
     os.chdir(directory)
     os.environ.update({"HOME": directory, "TMPDIR": directory})
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     seed()
     try:
-        Worker(calls, capabilities, fds[2], fds[3], source, log).serve()
+        Worker(calls, capabilities, fds[2], fds[3], fds[4], source, log).serve()
     except (OSError, frames.FrameError):
         os._exit(1)
     os._exit(0)
@@ -89,15 +91,16 @@ def begin(
 def begin_in_sandbox(fds: list[int], zygote: Any, preloaded: list[str]) -> NoReturn:
     """Make a worker of this fresh fork, which is in its sandbox; import the app and serve calls.
 
-    `fds` are the birth socket, the call socket, the capability socket, the tickets and the pipe
-    for raw output. Over the birth socket it says hello before a line of the app runs, then learns
-    what the app is, tells what of it could not be imported, and waits for the word to begin.
+    `fds` are the birth socket, the call socket, the capability socket, the tickets, and the pipes
+    for answers and for raw output. Over the birth socket it says hello before a line of the app
+    runs, then learns what the app is, tells what of it could not be imported, and waits for the
+    word to begin.
     """
     birth, calls, capabilities = (socket.socket(fileno=fd) for fd in fds[:3])
     birth.sendall(frames.encode(frames.HELLO, 0))
     confine.adopt_orphans()
-    os.dup2(fds[4], 1)
-    os.dup2(fds[4], 2)
+    os.dup2(fds[5], 1)
+    os.dup2(fds[5], 2)
     start = _read_start(birth)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/bin:/bin", "HOME": os.getcwd(), "TMPDIR": os.getcwd()})
@@ -124,7 +127,7 @@ def begin_in_sandbox(fds: list[int], zygote: Any, preloaded: list[str]) -> NoRet
         if not birth.recv(frames.HEAD_SIZE):
             os._exit(0)
         birth.close()
-        Worker(calls, capabilities, fds[3], fds[4], source, log).serve()
+        Worker(calls, capabilities, fds[3], fds[4], fds[5], source, log).serve()
     except (OSError, frames.FrameError):
         os._exit(1)
     os._exit(0)
@@ -171,6 +174,7 @@ class Worker:
         calls: socket.socket,
         capabilities: socket.socket,
         tickets: int,
+        answers: int,
         output: int,
         source: Path,
         log: capture.Capture,
@@ -180,8 +184,9 @@ class Worker:
         self._drawn: int | None = None
         self._output = output
         self._written = bytearray(4)
-        self._sending = threading.Lock()
-        self._sender = 0
+        self._outgoing = outgoing.Outgoing(calls, answers)
+        # How many of the calls that came together are behind the one that runs.
+        self._behind = 0
         self._source = source
         self._log = log
         self._lines = 0
@@ -191,26 +196,31 @@ class Worker:
         self._orders: dict[bytes, dict[str, Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         log.emit = self._emit
-        exchange = _Exchange(capabilities)
-        _platform.connect(exchange)
+        self._exchange = exchange.Exchange(capabilities)
+        _platform.connect(self._exchange)
         os.register_at_fork(after_in_child=self._forked)
-        self._exchange = exchange
 
     def serve(self) -> None:
         """Run calls until the platform closes the socket."""
-        self._send(frames.encode(frames.HELLO, 0))
+        self._outgoing.say(frames.encode(frames.HELLO, 0))
         reader = frames.Reader(frames.LARGEST_CALL)
-        while data := self._calls.recv(262_144):
-            for frame in reader.feed(data):
-                if frame.kind == frames.QUEUED:
-                    if not self._draw(frame.id):
+        while data := self._calls.recv(_CHUNK):
+            self._outgoing.begin()
+            given = list(reader.feed(data))
+            self._behind = len(given)
+            for kind, id, payload in given:
+                self._behind -= 1
+                if kind == frames.QUEUED:
+                    if not self._draw(id):
                         continue
-                elif frame.kind != frames.CALL:
+                elif kind != frames.CALL:
                     raise frames.FrameError("only calls come here")
                 self._lines = self._bytes = 0
-                if self._run(frame.id, frame.payload):
+                if self._run(id, payload):
                     # The platform ends this worker; what came behind the call is for another.
                     signal.pause()
+            # The last of them may not have been ours.
+            self._outgoing.tell()
 
     def _draw(self, id: int) -> bool:
         """Whether the ticket of this call is ours; else the platform has taken it back."""
@@ -234,7 +244,7 @@ class Worker:
             call = self._orders[order] = json.loads(order.decode())
         try:
             result = self._invoke(call, Late(request), Late(context), body)
-            status, pairs, content = results.convert(result, call["moduleType"])
+            header, content = results.convert(result, call["moduleType"])
         except results.TooLarge as error:
             return self._fail(id, "too_large", str(error), None)
         except results.BadResult as error:
@@ -247,8 +257,12 @@ class Worker:
             return self._fail(id, "exception", results.describe(error), self._trace(error))
         self._end_output()
         leftovers = has_leftovers()
-        header = results.encode_answer(status, pairs, leftovers=leftovers)
-        self._send(*frames.encode_parts(frames.RESULT, id, header, content))
+        if leftovers:
+            header = results.with_leftovers(header)
+        if self._behind and not leftovers:
+            self._outgoing.lay(frames.encode_answer(frames.RESULT, id, header, content))
+        else:
+            self._outgoing.say(*frames.encode_parts(frames.RESULT, id, header, content))
         return leftovers
 
     def _invoke(self, call: dict[str, Any], request: Late, context: Late, body: bytes) -> Any:
@@ -267,7 +281,7 @@ class Worker:
         self._log.end()
         if not self._has_output():
             return
-        self._send(frames.encode(frames.OUTPUT, 0))
+        self._outgoing.say(frames.encode(frames.OUTPUT, 0))
         until = time.monotonic() + _DRAINED_WITHIN
         while self._has_output() and time.monotonic() < until:
             time.sleep(0.0002)
@@ -306,7 +320,7 @@ class Worker:
         leftovers = has_leftovers()
         failure = {"kind": kind, "message": message, "trace": trace, "children": leftovers}
         header = json.dumps(failure).encode()
-        self._send(*frames.encode_parts(frames.FAILURE, id, header, b""))
+        self._outgoing.say(*frames.encode_parts(frames.FAILURE, id, header, b""))
         return leftovers
 
     def _trace(self, error: BaseException) -> str:
@@ -325,92 +339,14 @@ class Worker:
         self._bytes += len(line)
         # The platform counts exactly; past its bounds, sending more would only cost time.
         if self._lines <= _LOG_LINES and self._bytes <= _LOG_BYTES:
-            self._send(frames.encode(frames.LOG, 0, bytes((level,)) + line))
-
-    def _send(self, *pieces: bytes) -> None:
-        me = threading.get_ident()
-        if self._sender == me:
-            # A finalizer or signal handler prints in the midst of a frame of its own thread.
-            return
-        with self._sending:
-            self._sender = me
-            try:
-                if len(pieces) == 2 and len(pieces[1]) < _SMALL:
-                    self._calls.sendall(pieces[0] + pieces[1])
-                else:
-                    for piece in pieces:
-                        self._calls.sendall(piece)
-            finally:
-                self._sender = 0
+            self._outgoing.say(frames.encode(frames.LOG, 0, bytes((level,)) + line))
 
     def _forked(self) -> None:
         # A child of the app's own is no worker: it speaks neither for the call nor to the platform.
-        self._calls.close()
+        self._outgoing.close()
         os.close(self._tickets)
         self._exchange.close()
         self._log.emit = _write_raw
-
-
-class _Exchange:
-    """Sends capability requests and waits for their replies; any thread may, all at a time.
-
-    One of the waiting threads reads for all: each reply goes to the thread whose number it has.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._sending = threading.Lock()
-        self._changed = threading.Condition()
-        self._ids = itertools.count(1)
-        self._reader = frames.Reader(frames.LARGEST_REPLY)
-        self._replies: dict[int, bytes | None] = {}
-        self._someone_reads = False
-
-    def __call__(self, header: bytes, body: bytes) -> tuple[bytes, bytes]:
-        if len(header) > frames.LARGEST_HEADER or len(body) > frames.LARGEST_BODY:
-            raise ValueError("the request is larger than 5 MB")
-        with self._changed:
-            id = next(self._ids) % 2**32
-            self._replies[id] = None
-        try:
-            pieces = frames.encode_parts(frames.REQUEST, id, header, body)
-            with self._sending:
-                for piece in pieces:
-                    if piece:
-                        self._sock.sendall(piece)
-            return frames.split(self._wait(id))
-        finally:
-            with self._changed:
-                self._replies.pop(id, None)
-
-    def close(self) -> None:
-        self._sock.close()
-        # A thread that is not in this process may have held them.
-        self._sending = threading.Lock()
-        self._changed = threading.Condition()
-        self._someone_reads = False
-
-    def _wait(self, id: int) -> bytes:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._replies[id] or not self._someone_reads)
-                reply = self._replies[id]
-                if reply is not None:
-                    return reply
-                self._someone_reads = True
-            found: list[frames.Frame] = []
-            try:
-                data = self._sock.recv(262_144)
-                if not data:
-                    raise ConnectionError("the platform closed the capability socket")
-                found.extend(self._reader.feed(data))
-            finally:
-                with self._changed:
-                    self._someone_reads = False
-                    for frame in found:
-                        if frame.id in self._replies:
-                            self._replies[frame.id] = frame.payload
-                    self._changed.notify_all()
 
 
 def arity(handler: Callable[..., Any]) -> int:

@@ -73,8 +73,9 @@ class SandboxDriver:
     def start_python(self, bundle: Path, memory_mb: int, descriptors: list[int]) -> None:
         """Start a Python worker that sees this bundle.
 
-        `descriptors` are its birth, call and capability sockets, its tickets and the pipe of its
-        output. It says hello on the first as soon as it is in its sandbox. Raises `OSError`.
+        `descriptors` are its birth, call and capability sockets, its tickets, and the pipes
+        of its answers and its output. It says hello on the first as soon as it is in its sandbox.
+        Raises `OSError`.
         """
         self._send(self._order(str(bundle.resolve()), memory_mb), descriptors)
 
