@@ -69,7 +69,7 @@ class Paces:
     def of(self, handler: str) -> float:
         return self._by_handler.get(handler, _UNKNOWN_US)
 
-    def took(self, handler: str, duration_us: int) -> None:
+    def took(self, handler: str, duration_us: float) -> None:
         before = self._by_handler.get(handler)
         if before is None:
             self._by_handler[handler] = duration_us
@@ -84,6 +84,7 @@ class Turns:
         self._turns: deque[Turn] = deque()
         self._answered: list[Answered] = []
         self._since = 0.0
+        self._is_unsent = False
         self._load_us = 0.0
         self._last: Turn | None = None
 
@@ -115,6 +116,12 @@ class Turns:
         self._since = time.monotonic()
         self._turns[0].begin(self._since)
 
+    def sent(self) -> None:
+        """The calls have left: the first one can run."""
+        if self._is_unsent:
+            self._is_unsent = False
+            self._since = time.monotonic()
+
     def add(self, turn: Turn) -> bool:
         """Take a call up; whether it is the first and begins now."""
         self._turns.append(turn)
@@ -122,6 +129,7 @@ class Turns:
         if len(self._turns) > 1:
             return False
         self.begin_first()
+        self._is_unsent = True
         return True
 
     def answer(self, kind: int, header: bytes, body: bytes) -> Turn | None:

@@ -35,6 +35,7 @@ from sallyport.runtime.turns import (
     encode_turn,
     order_of,
 )
+from sallyport.runtime.waiting import Waiting
 from sallyport.vocab.clock import Clock
 
 # Our worker stops sending soon after the log is full; one that goes on is not ours any more.
@@ -97,6 +98,7 @@ class Worker:
         self._pidfd = -1
         self._calls: Channel | None = None
         self._turns = Turns()
+        self._waiting: Waiting | None = None
         self._unsent: list[bytes] = []
         self._undrawn: list[int] = []
         self._sending = False
@@ -170,6 +172,7 @@ class Worker:
                 return
         unsent, self._unsent = self._unsent, []
         self._calls.send_all(unsent)
+        self._turns.sent()
 
     def give_back(self) -> None:
         """Give the calls that have not started back to the crew."""
@@ -243,6 +246,7 @@ class Worker:
             self.kill(str(reason))
             return
         self.nursery.forked(self.pid)
+        self._waiting = Waiting(self.pid)
         self._loop.add_reader(self._pidfd, self._gone)
         self._calls = Channel(
             self._loop,
@@ -337,10 +341,13 @@ class Worker:
         answered, each_us = self._turns.settle()
         if not answered:
             return
+        # What a call waits for a processor says nothing of how quick it is.
+        waited_us = 0 if self._waiting is None else self._waiting.since_last_us()
+        pace = max(0.0, each_us - waited_us / len(answered))
         outcomes: list[tuple[Done, Outcome]] = []
         leftovers = False
         for turn, kind, header, body in answered:
-            self._crew.paces.took(turn.call.handler, each_us)
+            self._crew.paces.took(turn.call.handler, pace)
             if kind == frames.RESULT:
                 checked = check_result(header, body, each_us)
             else:
@@ -430,6 +437,8 @@ class Worker:
         if self._calls is not None:
             self._calls.close()
         self._requests.close()
+        if self._waiting is not None:
+            self._waiting.close()
         self._ends.tickets.close()
         if self._ends.answers is not None:
             self._ends.answers.close()
