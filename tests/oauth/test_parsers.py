@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
 from sallyport.control.callbacks import check_callback
 from sallyport.oauth.errors import OAuthError, plain
-from sallyport.oauth.parameters import Malformed, Parameters, read_body, read_query
+from sallyport.oauth.parameters import MOST_FIELDS, Malformed, Parameters, read_body, read_query
 from sallyport.vocab.errors import Refused
 from sallyport.vocab.message import Asked
 
@@ -42,6 +43,25 @@ def test_any_body_is_read_or_an_oauth_error(raw: bytes, kind: str) -> None:
     media_type = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
     with contextlib.suppress(OAuthError):
         read(raw, media_type.get(kind, kind))
+
+
+PIECES = st.sampled_from(["client_id", "state", "=", "=", "&", "+", "%C3%A9", "%ff", "%2", "a", ""])
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+@example("client_id=" + "&client_id=a" * 59)
+@example("client_id=" + "&client_id=a" * 60)
+def test_a_form_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    try:
+        pairs = parse_qsl(
+            text, True, strict_parsing=bool(text), errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        with pytest.raises(Malformed):
+            read_query(request(text.encode()), KNOWN)
+    else:
+        found = read_query(request(text.encode()), KNOWN)
+        assert found.all() == {name: value for name, value in pairs if name in KNOWN}
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=8))

@@ -10,13 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from typing import NamedTuple
 
 from sallyport.model.access import ClientKind, Integration
 from sallyport.oauth.deps import OAuth
 from sallyport.oauth.errors import INVALID_CLIENT, INVALID_REQUEST, OAuthError
-from sallyport.oauth.parameters import Parameters
+from sallyport.oauth.parameters import Parameters, unquoted
 from sallyport.store.client_secrets import live_secret_digests
 from sallyport.store.integrations import integration_by_client_id
 from sallyport.store.proofs import use_proof
@@ -37,8 +36,7 @@ _HOW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Credentials:
+class _Credentials(NamedTuple):
     """What a client sent to sign in with; neither secret nor assertion from a public one."""
 
     client_id: str
@@ -191,14 +189,10 @@ def _read_basic(header: str) -> tuple[str, str]:
         client_id, colon, secret = text.partition(":")
         if not colon:
             raise ValueError
-        return _unquoted(client_id), _unquoted(secret)
+        # They are form-encoded before they are joined (RFC 6749 section 2.3.1).
+        return unquoted(client_id), unquoted(secret)
     except (binascii.Error, ValueError):
         raise _invalid_client("The Basic credentials could not be read.") from None
-
-
-def _unquoted(text: str) -> str:
-    """Credentials are form-encoded before they are joined (RFC 6749 section 2.3.1)."""
-    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
 
 
 def _invalid_client(description: str) -> OAuthError:

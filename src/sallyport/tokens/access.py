@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
@@ -121,6 +122,11 @@ def authenticate(ring: KeyRing, issuer: str, raw: str) -> VerifiedToken:
 
 def scope_text(namespace: str, scopes: Iterable[str]) -> str:
     """Scopes as responses and tokens carry them: custom ones namespaced, contract section (f.3)."""
+    return _scope_text(namespace, frozenset(scopes))
+
+
+@lru_cache(maxsize=1024)
+def _scope_text(namespace: str, scopes: frozenset[str]) -> str:
     return " ".join(sorted(namespaced(namespace, scope) for scope in scopes))
 
 
