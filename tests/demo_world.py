@@ -109,10 +109,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo. `facts` is the JSON line that it printed."""
+    """A running demo. `facts` is the JSON line that it printed; `pid` that of its process."""
 
     facts: dict[str, Any]
     folder: Path
+    pid: int = 0
 
     @property
     def operator(self) -> Person:
@@ -157,4 +158,4 @@ class Demo:
 def demo_on(folder: Path, *arguments: str, **environment: str) -> Iterator[Demo]:
     flags = ("--json", "--port", "0", "--data", str(folder))
     with running("demo", *flags, *arguments, **environment) as command:
-        yield Demo(json.loads(command.line(r"^\{.*").string), folder)
+        yield Demo(json.loads(command.line(r"^\{.*").string), folder, command.process.pid)

@@ -1,28 +1,34 @@
-"""T-SEC: no secret is where it has no business: logs, audit, errors, the database, a function.
+"""T-SEC: no secret is where it has no business: logs, traces, audit, errors, the database, a
+function, what the host shows of processes.
 
-A platform is lived in with secrets that are known here; then everything that it wrote and answered
-is searched for them, as they are, in Base64 and in hexadecimal. Planted bugs that these tests were
-seen to fail on: the API token's secret in its audit row; a variable that is stored unsealed; a
-digest of a client secret compared with `==`.
+A platform of several processes is lived in with secrets that are known here; then everything that
+it wrote, exported and answered, and the command line and environment of each of its processes and
+of the apps', is searched for them, as they are, in Base64 and in hexadecimal. Planted bugs that
+these tests were seen to fail on: the API token's secret in its audit row; a variable that is stored
+unsealed; a digest of a client secret compared with `==`; a span with the request's headers, or with
+its query; workers that inherit the platform's environment; a setting of the operator's on the
+command line of the processes that take calls.
 """
 
 from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from app_world import REDIRECT_URI, DeployedApp, claims_of, deploy_app
+from collecting import Collector, collecting
 from demo_world import Demo, demo_on
+from sallyport.runtime.processes import descendants
 from sallyport.vocab.ids import is_well_formed
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "sallyport"
@@ -45,8 +51,10 @@ def look(request, context):
     return {"statusCode": 200, "body": {**told, "environments": environments}}
 """
 
-OWN = ("variable", "function")
-"""What a function may see: the app's own variables."""
+OWN = {
+    ("variable", "function"): "it may see the app's own variables",
+    ("environment", "environments of the platform"): "the operator put it there",
+}
 
 
 @dataclass
@@ -55,13 +63,14 @@ class Lived:
 
     secrets: dict[str, str]
     texts: dict[str, bytes]
+    traces: list[str] = field(default_factory=list)
 
     def found(self) -> list[tuple[str, str]]:
         return [
             (secret, where)
             for secret, value in self.secrets.items()
             for where, text in self.texts.items()
-            if (secret, where) != OWN and any(form in text for form in _forms(value))
+            if (secret, where) not in OWN and any(form in text for form in _forms(value))
         ]
 
 
@@ -79,10 +88,20 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         before = os.dup(2)
         os.dup2(written.fileno(), 2)
         try:
-            with demo_on(
-                folder / "data", PLANTED_SECRET=PLANTED, SALLYPORT_LOG_LEVEL="debug"
-            ) as demo:
+            with (
+                collecting() as collector,
+                demo_on(
+                    folder / "data",
+                    *("--workers", "2"),
+                    PLANTED_SECRET=PLANTED,
+                    SALLYPORT_LOG_LEVEL="debug",
+                    SALLYPORT_OTLP_ENDPOINT=collector.url,
+                    SALLYPORT_TRACE_PERCENT="100",
+                ) as demo,
+            ):
                 made = live(demo)
+                made.texts |= processes(demo)
+                made.texts["spans"] = spans(made, collector)
                 export = demo.operator.api("GET", "/operator/audit/export").content
         finally:
             os.dup2(before, 2)
@@ -112,7 +131,8 @@ def live(demo: Demo) -> Lived:
     developer = demo.person("developer")
     variable = f"/apps/{app.app_id}/environments/development/variables/HIDDEN"
     developer.api("PUT", variable, json={"value": "hidden-variable-5573", "secret": True})
-    texts["function"] = app.call("GET", "/look").content
+    looked = app.call("GET", "/look", params={"key": app.client_secret})
+    texts["function"] = looked.content
     second = refresh(app, app.tokens["refresh_token"]).json()
     wrong = {
         "code": refresh_wrongly(app, "spac_" + "x" * 43, "authorization_code"),
@@ -151,7 +171,35 @@ def live(demo: Demo) -> Lived:
         "environment": PLANTED,
     }
     assert claims_of(app.tokens["access_token"])["client_id"] == app.client_id
-    return Lived(secrets, texts)
+    calls = (looked, wrong["call"], wrong["path"])
+    return Lived(secrets, texts, [each.headers["atl-traceid"] for each in calls])
+
+
+def processes(demo: Demo) -> dict[str, bytes]:
+    """The command line and the environment of every process, as the host's root reads them."""
+    commands, environments = {}, {}
+    for pid in (demo.pid, *descendants(demo.pid)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            commands[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+            environments[pid] = Path(f"/proc/{pid}/environ").read_bytes()
+    platform = {demo.pid} | {
+        pid for pid, command in commands.items() if b"sallyport.cli.gateway" in command.split(b"\0")
+    }
+    apps = commands.keys() - platform
+    assert len(platform) == 3, "one that begins them, two that take calls"
+    assert len(apps) > 1, "a warden and a worker at least"
+    return {
+        "command lines": b"\n".join(commands.values()),
+        "environments of the platform": b"\n".join(environments[pid] for pid in platform),
+        "environments of app code": b"\n".join(environments[pid] for pid in apps),
+    }
+
+
+def spans(made: Lived, collector: Collector) -> bytes:
+    """All that was exported of calls, once the last of them is there."""
+    for trace in made.traces:
+        collector.span(trace)
+    return b"".join(collector.bodies)
 
 
 def refresh(app: DeployedApp, token: str) -> httpx.Response:
@@ -232,5 +280,16 @@ def test_digests_of_secrets_are_compared_in_constant_time() -> None:
 
 def test_nothing_known_was_left_out(lived: Lived) -> None:
     """The search itself finds what is there."""
-    everything: Any = Lived({"event": "token:issued"}, {"dump": lived.texts["dump"]})
-    assert everything.found() == [("event", "dump")]
+    known = {
+        "event": "token:issued",
+        "attribute": "sallyport.decision_id",
+        "flag": "--workers",
+        "setting": "SALLYPORT_TRACE_PERCENT",
+    }
+    assert Lived(known, lived.texts).found() == [
+        ("event", "audit"),
+        ("event", "dump"),
+        ("attribute", "spans"),
+        ("flag", "command lines"),
+        ("setting", "environments of the platform"),
+    ]

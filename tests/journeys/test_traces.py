@@ -6,76 +6,21 @@ whatever its caller says; the attributes of denials missing.
 
 from __future__ import annotations
 
-import gzip
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from collecting import Collector, collecting
 from demo_world import Demo, demo_on, running
 
 PARENT_SPAN = "00f067aa0ba902b7"
 
 
-@dataclass
-class Collector:
-    """What an OpenTelemetry collector took, span by span."""
-
-    url: str = ""
-    spans: list[Span] = field(default_factory=list)
-    services: set[str] = field(default_factory=set)
-    came: threading.Condition = field(default_factory=threading.Condition)
-
-    def take(self, body: bytes) -> None:
-        request = ExportTraceServiceRequest.FromString(body)
-        with self.came:
-            for resource in request.resource_spans:
-                self.services |= {each.value.string_value for each in resource.resource.attributes}
-                for scope in resource.scope_spans:
-                    self.spans += scope.spans
-            self.came.notify_all()
-
-    def span(self, trace_id: str) -> Span:
-        """The span of this trace, once it is here."""
-
-        def found() -> Span | None:
-            return next((each for each in self.spans if each.trace_id.hex() == trace_id), None)
-
-        with self.came:
-            assert self.came.wait_for(lambda: found() is not None, timeout=30)
-            span = found()
-        assert span is not None
-        return span
-
-
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            zipped = self.headers.get("content-encoding") == "gzip"
-            collector.take(gzip.decompress(body) if zipped else body)
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    collector.url = f"http://127.0.0.1:{server.server_port}/v1/traces"
-    yield collector
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with collecting() as collector:
+        yield collector
 
 
 @pytest.fixture(scope="module")
