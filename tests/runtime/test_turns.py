@@ -12,7 +12,7 @@ from runtime_world import Play, World, invocation
 
 from sallyport.runtime.call import Answer, Failure, Outcome, Target
 from sallyport.runtime.running import CapabilityAnswer, RunningCall
-from sallyport.runtime.turns import Done
+from sallyport.runtime.turns import QUICK_US, Done, Paces
 from sallyport.runtime.worker import Worker
 
 APP = """
@@ -88,6 +88,27 @@ def test_quick_calls_share_a_worker_and_each_gets_its_own_answer(play: Play) -> 
         assert Counter(each["pid"] for each in answers).most_common(1)[0][1] > 4
 
     play(scenario)
+
+
+@pytest.mark.parametrize("pace_us", [200, 900])
+@pytest.mark.parametrize("side_by_side", [1, 4])
+def test_quick_calls_start_no_worker_that_no_processor_is_there_for(
+    play: Play, monkeypatch: pytest.MonkeyPatch, side_by_side: int, pace_us: float
+) -> None:
+    """Seen to fail with no room made where it is crowded, and with room for slower calls."""
+
+    async def scenario(world: World) -> None:
+        target = await quick(world)
+        assert world.pool.workers == 1
+        monkeypatch.setattr(Paces, "of", lambda _self, _handler: pace_us)
+        ended = asyncio.Queue[Outcome]()
+        for _ in range(16):
+            world.pool.submit(target, invocation(), ended.put_nowait)
+        assert (world.pool.workers > 1) is (side_by_side > 1 or pace_us > QUICK_US)
+        for _ in range(16):
+            assert isinstance(await asyncio.wait_for(ended.get(), 10), Answer)
+
+    play(scenario, side_by_side=side_by_side)
 
 
 def test_nothing_waits_behind_a_call_that_turns_out_slow(play: Play) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -150,9 +151,20 @@ class Failure:
 Outcome = Answer | Failure
 
 
+def processors_beside_the_gateway() -> int:
+    """How many processors this process may use, but for one; at least one."""
+    usable = getattr(os, "sched_getaffinity", None)
+    count = len(usable(0)) if usable is not None else os.cpu_count() or 1
+    return max(1, count - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The pool's limits. Times in milliseconds."""
+    """The pool's limits. Times in milliseconds.
+
+    Of one installation, `side_by_side` workers run quick calls at the same time: more of them than
+    processors would only take turns on these.
+    """
 
     workers_per_installation: int = 4
     workers: int = 64
@@ -163,3 +175,4 @@ class Limits:
     zygote_idle_ms: int = 300_000
     drain_ms: int = 10_000
     warm_node_workers: int = 2
+    side_by_side: int = field(default_factory=processors_beside_the_gateway)

@@ -12,7 +12,7 @@ from sallyport.runtime.call import Failure, FailureKind, Invocation, Limits, Tar
 from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import InvocationLog
 from sallyport.runtime.nursery import ImportFailure, Nursery
-from sallyport.runtime.turns import Done, Paces, Turn
+from sallyport.runtime.turns import QUICK_US, Done, Paces, Turn
 from sallyport.runtime.worker import Surroundings, Worker
 
 
@@ -82,7 +82,7 @@ class Crew:
 
     def submit(self, call: Invocation, done: Done) -> None:
         """Run the call in a worker that has room for it, or let it wait for one."""
-        worker = self._with_room()
+        worker = self._with_room(call)
         if worker is not None:
             self._give(worker, call, done)
             return
@@ -164,7 +164,7 @@ class Crew:
         for turn in reversed(turns):
             self._queue.appendleft(self._waiting(turn.call, turn.done))
         while self._queue:
-            worker = self._with_room()
+            worker = self._with_room(self._queue[0].call)
             if worker is None:
                 break
             waiting = self._next_waiting()
@@ -189,16 +189,25 @@ class Crew:
 
     # ---- who gets a call
 
-    def _with_room(self) -> Worker | None:
+    def _with_room(self, call: Invocation) -> Worker | None:
         lead = self._lead
         if lead is not None and lead.state == "busy" and lead.has_room:
             return lead
+        if self._is_crowded_for(call):
+            crowded = [worker for worker in self.workers if worker.has_crowded_room]
+            if crowded:
+                return min(crowded, key=lambda worker: worker.load_us)
         if self._free:
             return self._free[-1]
         for worker in self.workers:
             if worker.has_room:
                 return worker
         return None
+
+    def _is_crowded_for(self, call: Invocation) -> bool:
+        """Whether another worker would not run this call any sooner."""
+        is_quick = self.paces.of(call.handler) <= QUICK_US
+        return is_quick and self.running >= self._pool.limits.side_by_side
 
     def _give(self, worker: Worker, call: Invocation, done: Done) -> None:
         nursery = worker.nursery

@@ -26,7 +26,11 @@ Done = Callable[[Outcome], None]
 
 # What a call may have to wait for those before it, when it is given to a worker that is busy.
 PATIENCE_US: Final = 1_000
-MOST_TURNS: Final = 64
+# The same where every processor is busy, so that another worker would only share one with this.
+CROWDED_US: Final = 4_000
+# Up to here a call is taken to need the processor and not to wait for something else.
+QUICK_US: Final = 250
+MOST_TURNS: Final = 256
 # A call that takes longer than this gives those behind it back.
 SLOW_S: Final = 0.008
 # How often one looks whether a call does, and whether answers lie there behind it.
@@ -99,11 +103,23 @@ class Turns:
     @property
     def have_room(self) -> bool:
         """Whether another call would not wait long behind these."""
-        waiting = len(self._turns)
-        return not waiting or (
-            self._load_us <= PATIENCE_US
-            and waiting < MOST_TURNS
-            and time.monotonic() - self._since < SLOW_S / 2
+        return not self._turns or self._are_done_within(PATIENCE_US)
+
+    @property
+    def have_crowded_room(self) -> bool:
+        """Whether another quick call is best put behind these where every processor is busy."""
+        return self._are_done_within(CROWDED_US)
+
+    @property
+    def load_us(self) -> float:
+        """How long these are expected to run, in microseconds."""
+        return self._load_us
+
+    def _are_done_within(self, patience_us: int) -> bool:
+        return (
+            self._load_us <= patience_us
+            and len(self._turns) < MOST_TURNS
+            and (self._is_unsent or time.monotonic() - self._since < SLOW_S / 2)
         )
 
     @property

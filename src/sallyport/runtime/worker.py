@@ -117,6 +117,16 @@ class Worker:
         """Whether a call given now would begin soon."""
         return self.state in ("free", "busy") and self._turns.have_room
 
+    @property
+    def has_crowded_room(self) -> bool:
+        """Whether a quick call is best given to this busy one, where every processor is."""
+        return self.state == "busy" and self._turns.have_crowded_room
+
+    @property
+    def load_us(self) -> float:
+        """How long its calls are expected to run, in microseconds."""
+        return self._turns.load_us
+
     def run(self, call: Invocation, done: Done) -> None:
         """Give it a call; `done` gets its outcome, from the event loop.
 
