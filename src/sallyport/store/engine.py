@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Engine, Executable, Row, create_engine, event, insert, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from sallyport.model.directory import Actor
 from sallyport.store import schema
 from sallyport.store.changes import Change, Feed, Kind
-from sallyport.store.connection import AtOnce, Connection, run_at_once
+from sallyport.store.connection import AtOnce, Connection
 from sallyport.store.prepared import Prepared, prepared_insert
+from sallyport.store.reads import READERS, PostgresqlReads, Reads, SqliteReads
 from sallyport.store.seal import Sealer
 from sallyport.store.turn import Turn
 from sallyport.store.writer import DirectWriter, GroupWriter, Writer
 from sallyport.vocab.clock import Clock
 from sallyport.vocab.events import Event
-
-READERS = 4
 
 _ADD_AUDIT = prepared_insert(
     schema.audit,
@@ -125,22 +122,6 @@ Verb = Callable[Concatenate[Tx, P], Awaitable[T]]
 Query = Callable[Concatenate[Reader, P], Awaitable[T]]
 
 
-class Reads(Protocol):
-    """Runs queries, each on one snapshot."""
-
-    async def run(
-        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
-    ) -> T:
-        """Run a query; with `ahead` it waits for no other."""
-        ...
-
-    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
-        """Run synchronous work on a connection that commits."""
-        ...
-
-    async def close(self) -> None: ...
-
-
 class Store:
     """The database, behind verbs and queries. Make one with `open_store`."""
 
@@ -197,62 +178,6 @@ class Store:
         await self._reads.close()
 
 
-class _SqliteReads:
-    """Queries on SQLite, each in a thread of the store's own."""
-
-    def __init__(self, reads: Engine, writes: Engine) -> None:
-        self._reads = reads
-        self._writes = writes
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="store-follower")
-
-    async def run(
-        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
-    ) -> T:
-        return await self._in_thread(self._ask, query, self._ahead if ahead else self._threads)
-
-    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
-        return await self._in_thread(self._change, work, self._threads)
-
-    async def close(self) -> None:
-        self._threads.shutdown()
-        self._ahead.shutdown()
-        self._reads.dispose()
-        self._writes.dispose()
-
-    async def _in_thread(
-        self, run: Callable[[Any], T], work: Any, threads: ThreadPoolExecutor
-    ) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, run, work)
-
-    def _ask(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        with self._reads.connect() as conn:
-            return run_at_once(query(AtOnce(conn)))
-
-    def _change(self, work: Callable[[SyncConnection], T]) -> T:
-        with self._writes.begin() as conn:
-            return work(conn)
-
-
-class _PostgresqlReads:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-
-    async def run(
-        self, query: Callable[[Connection], Coroutine[Any, Any, T]], *, ahead: bool = False
-    ) -> T:
-        async with self._snapshots.connect() as conn:
-            return await query(conn)
-
-    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
-        async with self._engine.begin() as conn:
-            return await conn.run_sync(work)
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
 def open_store(url: str, clock: Clock, sealer: Sealer, *, is_shared: bool = False) -> Store:
     """A store on `sqlite:///<path>` or `postgresql://...`. Opens no connection by itself.
 
@@ -266,11 +191,11 @@ def open_store(url: str, clock: Clock, sealer: Sealer, *, is_shared: bool = Fals
         writes = _sqlite(path, "BEGIN IMMEDIATE", size=2)
         reads = _sqlite(path, "BEGIN", size=READERS + 1)
         writer = GroupWriter(writes, feed, Turn(Path(f"{path}-turn")) if is_shared else None)
-        return Store(_SqliteReads(reads, writes), writer, clock, sealer, feed)
+        return Store(SqliteReads(reads, writes), writer, clock, sealer, feed)
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         engine = create_async_engine(f"postgresql+psycopg://{rest}", pool_size=10, max_overflow=10)
-        return Store(_PostgresqlReads(engine), DirectWriter(engine, feed), clock, sealer, feed)
+        return Store(PostgresqlReads(engine), DirectWriter(engine, feed), clock, sealer, feed)
     raise ValueError(f"the database URL must begin with sqlite:/// or postgresql://, not {scheme}")
 
 
