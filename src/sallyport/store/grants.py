@@ -158,7 +158,7 @@ async def add_to_grant(
     return grant_id
 
 
-async def add_family(
+def add_family(
     tx: Tx,
     family_id: str,
     grant_id: str,
@@ -169,7 +169,7 @@ async def add_family(
     resource: str | None = None,
 ) -> None:
     """The family of tokens that one code, or one service account's request, gives."""
-    await tx.do(
+    tx.add(
         _ADD_FAMILY,
         id=family_id,
         grant_id=grant_id,

@@ -29,7 +29,7 @@ class Prepared:
         self.statement = statement
         self.is_shared = is_shared
         self.tables = _tables(statement)
-        self._text = ""
+        self.text = ""
         self._in_order: Callable[[dict[str, Any]], Values] = _nothing
         self._built_with: dict[str, Any] = {}
 
@@ -38,11 +38,11 @@ class Prepared:
 
         Raises `KeyError` where a value is missing.
         """
-        if not self._text:
+        if not self.text:
             self._compile(dialect)
         if self._built_with:
             values = {**self._built_with, **values}
-        return self._text, self._in_order(values)
+        return self.text, self._in_order(values)
 
     def _compile(self, dialect: Dialect) -> None:
         compiled: Any = self.statement.compile(dialect=dialect)
@@ -53,7 +53,7 @@ class Prepared:
             self._in_order = lambda values: (values[names[0]],)
         elif names:
             self._in_order = itemgetter(*names)
-        self._text = str(compiled)
+        self.text = str(compiled)
 
 
 def prepared_insert(table: Table, columns: Iterable[str]) -> Prepared:

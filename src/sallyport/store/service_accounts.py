@@ -156,9 +156,7 @@ async def issue_to_service(
         return Denial(verdict.error, verdict.why)
     expires_at = rules.family_expires_at(verdict.scopes, tx.now)
     resource = None if target is None else target.resource
-    await add_family(
-        tx, family_id, standing.grant.id, verdict.scopes, expires_at, resource=resource
-    )
+    add_family(tx, family_id, standing.grant.id, verdict.scopes, expires_at, resource=resource)
     tx.audit(
         Event.TOKEN_ISSUED,
         Actor(standing.grant.account_id, client_name, address=address),

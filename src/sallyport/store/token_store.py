@@ -147,7 +147,7 @@ async def redeem_code(
     if consumed.rowcount != 1:
         return None
     expires_at = rules.family_expires_at(code.scopes, tx.now)
-    await add_family(
+    add_family(
         tx,
         family_id,
         row.grant_id,
@@ -165,7 +165,7 @@ async def redeem_code(
         resource=row.resource if offer.target is None else offer.target.resource,
     )
     if issue.refreshable:
-        await _add_refresh(tx, rules, refresh_digest, issue)
+        _add_refresh(tx, rules, refresh_digest, issue)
     _audit(tx, Event.TOKEN_ISSUED, actor, issue)
     return issue
 
@@ -231,7 +231,7 @@ async def rotate_refresh(
         )
         if consumed != 1:
             return None
-        await _add_refresh(tx, rules, successor.digest, issue)
+        _add_refresh(tx, rules, successor.digest, issue)
     key = rules.family_key(standing, offer.jkt)
     if family.dpop_jkt is None and key is not None:
         await tx.run(
@@ -303,8 +303,8 @@ async def _is_consumed(tx: Tx, digest: str | None) -> bool:
     return row is not None and row[0] is not None
 
 
-async def _add_refresh(tx: Tx, rules: TokenRules, digest: str, issue: Issue) -> None:
-    await tx.do(
+def _add_refresh(tx: Tx, rules: TokenRules, digest: str, issue: Issue) -> None:
+    tx.add(
         _ADD_TOKEN,
         digest=digest,
         family_id=issue.family_id,

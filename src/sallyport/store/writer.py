@@ -9,14 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sallyport.store.answers import Answers
 from sallyport.store.changes import Change, Feed
-from sallyport.store.connection import AtOnce, Connection, run_at_once
+from sallyport.store.connection import Connection, run_at_once
+from sallyport.store.group import GroupConnection, HeldRowsFailed
 
 T = TypeVar("T")
 Job = Callable[[Connection], Coroutine[Any, Any, tuple[T, list[Change]]]]
@@ -44,7 +43,7 @@ class _Waiting:
 
 
 class GroupWriter:
-    """One writer that commits in groups, a savepoint for each job.
+    """One writer that commits in groups (`group.py`).
 
     One disk flush serves every job that waits, and a job that fails undoes only itself. A group
     runs in the writer's own thread. Where other processes write too, `turn` waits there until it
@@ -63,8 +62,7 @@ class GroupWriter:
         self._confirming: set[asyncio.Task[None]] = set()
         self._closed = False
         # Of the writer's thread alone.
-        self._conn: SyncConnection | None = None
-        self._at_once: AtOnce | None = None
+        self._conn: GroupConnection | None = None
 
     async def run(self, job: Job[T]) -> T:
         if self._closed:
@@ -108,14 +106,24 @@ class GroupWriter:
             self._run_group(group)
 
     def _run_group(self, group: list[_Waiting]) -> None:
-        at_once = self._at_once = self._at_once or self._open()
-        with at_once.transaction():
+        conn = self._conn = self._conn or self._open()
+        try:
+            self._attempt(conn, group, holds=True)
+        except HeldRowsFailed:
+            self._attempt(conn, group, holds=False)
+
+    def _attempt(self, conn: GroupConnection, group: list[_Waiting], *, holds: bool) -> None:
+        with conn.transaction(holds=holds):
             for waiting in group:
+                waiting.error = None
+                conn.begin_verb()
                 try:
-                    with at_once.savepoint():
-                        waiting.result, waiting.changes = run_at_once(waiting.job(at_once))
+                    waiting.result, waiting.changes = run_at_once(waiting.job(conn))
                 except Exception as error:
                     waiting.error = error
+                    conn.undo_verb()
+                else:
+                    conn.keep_verb()
 
     def _tell(self, group: list[_Waiting]) -> None:
         """Publish what changed. Who changed something waits until other processes know it too."""
@@ -138,15 +146,15 @@ class GroupWriter:
         for waiting in told:
             self._settle(waiting)
 
-    def _open(self) -> AtOnce:
+    def _open(self) -> GroupConnection:
         """The writer's one connection. A group's transaction is begun and ended by the driver:
 
         SQLAlchemy would take longer over that than SQLite does. It sees one transaction all along.
         """
-        self._conn = self._engine.connect()
-        self._conn.begin()
-        self._conn.connection.rollback()
-        return AtOnce(self._conn, Answers())
+        conn = self._engine.connect()
+        conn.begin()
+        conn.connection.rollback()
+        return GroupConnection(conn)
 
     def _let_go(self) -> None:
         if self._conn is not None:
