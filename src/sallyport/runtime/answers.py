@@ -12,9 +12,8 @@ from typing import Final
 
 from sallyport.runtime.frames import LARGEST_LAID, Frame, FrameError, Reader, read_laid
 
-# As many as a worker is given calls at once (`turns.MOST_TURNS`). The kernel holds less for it,
-# unless it has made its pipe larger itself.
-_MOST_UNTAKEN: Final = 64 * LARGEST_LAID
+# Four times what the kernel holds, unless the worker has made its pipe larger itself.
+_MOST_UNTAKEN: Final = 256 * 1024
 _CHUNK: Final = 64 * 1024
 
 
@@ -72,7 +71,7 @@ class Answers:
         self._ahead += len(data)
         yield from self._frames(data)
         if len(data) > _MOST_UNTAKEN:
-            raise FrameError("more answers were laid down than calls were given")
+            raise FrameError("more was laid down than a pipe holds")
 
     def close(self) -> None:
         os.close(self._reading)

@@ -216,8 +216,11 @@ class Crew:
             if failure is not None:
                 self._fail_import(nursery, call, done, failure)
                 return
-        if worker.state == "free" and worker in self._free:
-            self._free.remove(worker)
+        if worker.state == "free":
+            if self._free and self._free[-1] is worker:
+                self._free.pop()
+            elif worker in self._free:
+                self._free.remove(worker)
         self._lead = worker
         worker.run(call, done)
 

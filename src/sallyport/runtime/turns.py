@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -33,6 +34,8 @@ QUICK_US: Final = 250
 MOST_TURNS: Final = 256
 # A call that takes longer than this gives those behind it back.
 SLOW_S: Final = 0.008
+# While one has run longer than this, no others are put behind it.
+_STILL_QUICK_S: Final = SLOW_S / 2
 # How often one looks whether a call does, and whether answers lie there behind it.
 LOOK_S: Final = 0.002
 # What a call is taken to need whose function has not run yet.
@@ -119,7 +122,7 @@ class Turns:
         return (
             self._load_us <= patience_us
             and len(self._turns) < MOST_TURNS
-            and (self._is_unsent or time.monotonic() - self._since < SLOW_S / 2)
+            and (self._is_unsent or time.monotonic() - self._since < _STILL_QUICK_S)
         )
 
     @property
@@ -132,11 +135,12 @@ class Turns:
         self._since = time.monotonic()
         self._turns[0].begin(self._since)
 
-    def sent(self) -> None:
-        """The calls have left: the first one can run."""
-        if self._is_unsent:
-            self._is_unsent = False
+    def sent(self) -> bool:
+        """The calls have left: the first one can run. Whether it could not before."""
+        was_unsent, self._is_unsent = self._is_unsent, False
+        if was_unsent:
             self._since = time.monotonic()
+        return was_unsent
 
     def add(self, turn: Turn) -> bool:
         """Take a call up; whether it is the first and begins now."""
@@ -198,23 +202,21 @@ class Turns:
         return taken
 
 
-def encode_turn(turn: Turn, kind: int, order: bytes, deadline: int) -> tuple[bytes, bytes]:
+def encode_turn(turn: Turn, kind: int, deadline: int) -> tuple[bytes, bytes]:
     """The frame of a call as two pieces, header and body. `deadline` in epoch milliseconds."""
     call = turn.call
     context = call.context
-    text = context.text if isinstance(context, CallContext) else msgspec.json.encode(context)
-    own = msgspec.json.encode(
-        {"invocationId": call.id, "traceId": call.trace_id, "deadline": deadline}
-    )
+    text = context.text if isinstance(context, CallContext) else _encode(context)
+    own = _encode({"invocationId": call.id, "traceId": call.trace_id, "deadline": deadline})
     joined = text[:-1] + b"," + own[1:] if len(text) > 2 else own
-    return frames.encode_call(
-        kind, turn.id, order, msgspec.json.encode(call.request), joined, call.body
-    )
+    order = _order(call.handler, call.timeout_ms, context.get("moduleType"))
+    return frames.encode_call(kind, turn.id, order, _encode(call.request), joined, call.body)
 
 
-def order_of(call: Invocation) -> bytes:
-    """What the worker must know of every call, as JSON."""
-    module_type = call.context.get("moduleType")
-    return msgspec.json.encode(
-        {"handler": call.handler, "timeoutMs": call.timeout_ms, "moduleType": module_type}
-    )
+_encode = msgspec.json.Encoder().encode
+
+
+@lru_cache(maxsize=4096)
+def _order(handler: str, timeout_ms: int, module_type: str | None) -> bytes:
+    """What the worker must know of every call of a function, as JSON."""
+    return _encode({"handler": handler, "timeoutMs": timeout_ms, "moduleType": module_type})

@@ -21,10 +21,11 @@ from sallyport.runtime.limits import count_reached
 from sallyport.runtime.logs import LEVELS, Sink
 from sallyport.runtime.memory import KernelKills, is_over
 from sallyport.runtime.nursery import Nursery
+from sallyport.runtime.outcomes import outcome_of
 from sallyport.runtime.output import RawOutput
+from sallyport.runtime.pace import Pace, Thread
 from sallyport.runtime.processes import kill_group
 from sallyport.runtime.requests import Requests
-from sallyport.runtime.result import check_failure, check_result
 from sallyport.runtime.running import CapabilityHandler, RunningCall
 from sallyport.runtime.turns import (
     LOOK_S,
@@ -33,9 +34,7 @@ from sallyport.runtime.turns import (
     Turn,
     Turns,
     encode_turn,
-    order_of,
 )
-from sallyport.runtime.waiting import Waiting
 from sallyport.vocab.clock import Clock
 
 # Our worker stops sending soon after the log is full; one that goes on is not ours any more.
@@ -98,11 +97,10 @@ class Worker:
         self._pidfd = -1
         self._calls: Channel | None = None
         self._turns = Turns()
-        self._waiting: Waiting | None = None
+        self._pace: Pace | None = None
         self._unsent: list[bytes] = []
         self._undrawn: list[int] = []
         self._sending = False
-        self._orders: dict[tuple[str, int, str | None], bytes] = {}
         self._verdict: tuple[Failure, str] | None = None
         self._end_reason = ""
         self._heap_full = False
@@ -141,11 +139,8 @@ class Worker:
             done,
             self._crew.paces.of(call.handler),
         )
-        lines = self.nursery.import_lines
-        if lines:
-            self.nursery.import_lines = []
-            for level, line in lines:
-                turn.log.write(level, line)
+        if self.nursery.import_lines:
+            self._claim_import_lines(turn)
         kind = frames.CALL
         if self._turns.add(turn):
             self._begun(turn)
@@ -155,7 +150,7 @@ class Worker:
             if self._watch is None:
                 self._watch = self._loop.call_later(LOOK_S, self._look)
         deadline = self._pool.clock.now() + call.timeout_ms
-        head, body = encode_turn(turn, kind, self._order(call), deadline)
+        head, body = encode_turn(turn, kind, deadline)
         if len(body) > _LARGE_BODY:
             self.send()
             self._unsent.append(head)
@@ -182,7 +177,8 @@ class Worker:
                 return
         unsent, self._unsent = self._unsent, []
         self._calls.send_all(unsent)
-        self._turns.sent()
+        if self._turns.sent() and self._pace is not None:
+            self._pace.begin()
 
     def give_back(self) -> None:
         """Give the calls that have not started back to the crew."""
@@ -256,7 +252,7 @@ class Worker:
             self.kill(str(reason))
             return
         self.nursery.forked(self.pid)
-        self._waiting = Waiting(self.pid)
+        self._pace = Pace(Thread(f"/proc/{self.pid}"), Thread("/proc/thread-self"))
         self._loop.add_reader(self._pidfd, self._gone)
         self._calls = Channel(
             self._loop,
@@ -272,13 +268,6 @@ class Worker:
 
     # ---- calls
 
-    def _order(self, call: Invocation) -> bytes:
-        key = (call.handler, call.timeout_ms, call.context.get("moduleType"))
-        order = self._orders.get(key)
-        if order is None:
-            order = self._orders[key] = order_of(call)
-        return order
-
     def _send_gathered(self) -> None:
         self._sending = False
         self.send()
@@ -288,7 +277,8 @@ class Worker:
         if self._timer is None or turn.ends_at < self._fires_at:
             self._rearm(turn.call.timeout_ms / 1000, self._time_up)
             self._fires_at = turn.ends_at
-        self._requests.begin(turn)
+        if self._requests.are_held:
+            self._requests.begin(turn)
 
     def _running_now(self) -> RunningCall | None:
         """The call that runs, when all is known that the worker has answered."""
@@ -351,26 +341,16 @@ class Worker:
         answered, each_us = self._turns.settle()
         if not answered:
             return
-        # What a call waits for a processor says nothing of how quick it is.
-        waited_us = 0 if self._waiting is None else self._waiting.since_last_us()
-        pace = max(0.0, each_us - waited_us / len(answered))
+        all_us = each_us * len(answered)
+        pace = (all_us if self._pace is None else self._pace.of(all_us)) / len(answered)
         outcomes: list[tuple[Done, Outcome]] = []
         leftovers = False
-        for turn, kind, header, body in answered:
-            self._crew.paces.took(turn.call.handler, pace)
-            if kind == frames.RESULT:
-                checked = check_result(header, body, each_us)
-            else:
-                checked = check_failure(header, each_us)
-            outcome = checked.outcome
-            if isinstance(outcome, Failure):
-                if outcome.kind == "out_of_memory":
-                    count_reached("memory")
-                elif outcome.kind == "too_large":
-                    count_reached("response")
-                turn.log.report("ERROR", checked.trace or _failure_text(outcome))
-            leftovers = leftovers or checked.leftovers
-            outcomes.append((turn.done, outcome))
+        took = self._crew.paces.took
+        for each in answered:
+            took(each.turn.call.handler, pace)
+            outcome, is_spent = outcome_of(each, each_us)
+            leftovers = leftovers or is_spent
+            outcomes.append((each.turn.done, outcome))
         if self.state == "busy":
             if leftovers:
                 # What a call leaves running would run on between calls, and beside later ones.
@@ -447,8 +427,8 @@ class Worker:
         if self._calls is not None:
             self._calls.close()
         self._requests.close()
-        if self._waiting is not None:
-            self._waiting.close()
+        if self._pace is not None:
+            self._pace.close()
         self._ends.tickets.close()
         if self._ends.answers is not None:
             self._ends.answers.close()
@@ -490,6 +470,11 @@ class Worker:
 
     # ---- logs
 
+    def _claim_import_lines(self, turn: Turn) -> None:
+        lines, self.nursery.import_lines = self.nursery.import_lines, []
+        for level, line in lines:
+            turn.log.write(level, line)
+
     def _log_frame(self, payload: bytes) -> None:
         running = self._turns.speaker
         if running is None or not payload or payload[0] >= len(LEVELS):
@@ -513,9 +498,3 @@ class Worker:
     def _rearm(self, seconds: float, callback: Callable[[], None]) -> None:
         self._cancel_timer()
         self._timer = self._loop.call_later(seconds, callback)
-
-
-def _failure_text(failure: Failure) -> str:
-    if failure.kind in ("bad_result", "too_large"):
-        return f"The result cannot be sent: {failure.message}"
-    return failure.message
