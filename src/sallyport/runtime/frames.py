@@ -68,6 +68,9 @@ class Frame(NamedTuple):
     payload: bytes
 
 
+_new = tuple.__new__
+
+
 def head(kind: int, id: int, payload_length: int) -> bytes:
     """The nine bytes that precede a payload of this length."""
     return _HEAD.pack(_KIND_AND_ID + payload_length, kind, id)
@@ -168,7 +171,10 @@ class Reader:
                 return
             self._at = end
             payload = held[at + HEAD_SIZE : end]
-            yield Frame(kind, id, payload if type(payload) is bytes else bytes(payload))
+            if type(payload) is not bytes:
+                payload = bytes(payload)
+            # As `Frame(...)`, in a third of the time.
+            yield _new(Frame, (kind, id, payload))
 
     def _gather(self, data: bytes) -> None:
         if self._at == len(self._held):

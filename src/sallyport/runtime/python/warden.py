@@ -61,7 +61,7 @@ def load_runtime(library: Path) -> dict[str, ModuleType]:
     found["capture"] = load("_sallyport_capture", HERE / "capture.py")
     found["zygote"] = load("_sallyport_zygote", HERE / "zygote.py")
     load("sallyport_app", library / "__init__.py")
-    for name in ("results", "exchange", "outgoing"):
+    for name in ("results", "exchange", "late", "outgoing"):
         load(f"_sallyport_{name}", HERE / f"{name}.py")
     found["worker"] = load("_sallyport_worker", HERE / "worker.py")
     return found

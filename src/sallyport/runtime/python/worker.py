@@ -18,7 +18,7 @@ import sys
 import termios
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     import asyncio
 
     from sallyport.runtime import frames
-    from sallyport.runtime.python import capture, confine, exchange, outgoing, results
+    from sallyport.runtime.python import capture, confine, exchange, late, outgoing, results
 else:
     import _sallyport_capture as capture
     import _sallyport_confine as confine
     import _sallyport_exchange as exchange
     import _sallyport_frames as frames
+    import _sallyport_late as late
     import _sallyport_outgoing as outgoing
     import _sallyport_results as results
 
@@ -142,30 +143,6 @@ def _read_start(birth: socket.socket) -> dict[str, Any]:
     os._exit(0)
 
 
-class Late(Mapping[str, Any]):
-    """A JSON object that is read when somebody looks at it."""
-
-    __slots__ = ("_read", "_text")
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        self._read: dict[str, Any] | None = None
-
-    def __getitem__(self, key: str) -> Any:
-        return self._object()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._object())
-
-    def __len__(self) -> int:
-        return len(self._object())
-
-    def _object(self) -> dict[str, Any]:
-        if self._read is None:
-            self._read = json.loads(self._text.decode())
-        return self._read
-
-
 class Worker:
     """Runs handlers: reads a CALL, answers RESULT or FAILURE, sends LOG lines on the way."""
 
@@ -243,7 +220,7 @@ class Worker:
         if call is None:
             call = self._orders[order] = json.loads(order.decode())
         try:
-            result = self._invoke(call, Late(request), Late(context), body)
+            result = self._invoke(call, late.Late(request), late.Late(context), body)
             header, content = results.convert(result, call["moduleType"])
         except results.TooLarge as error:
             return self._fail(id, "too_large", str(error), None)
@@ -265,7 +242,9 @@ class Worker:
             self._outgoing.say(*frames.encode_parts(frames.RESULT, id, header, content))
         return leftovers
 
-    def _invoke(self, call: dict[str, Any], request: Late, context: Late, body: bytes) -> Any:
+    def _invoke(
+        self, call: dict[str, Any], request: late.Late, context: late.Late, body: bytes
+    ) -> Any:
         handler, arity = self._handler(call["handler"])
         if arity == 1:
             result = handler(Request(request, body))

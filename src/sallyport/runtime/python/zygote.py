@@ -101,7 +101,7 @@ def main() -> None:
     confine.confine(start["memory_mb"], **start["confinement"])
     library = load("sallyport_app", Path(start["library"]) / "__init__.py")
     assert library is not None
-    for name in ("results", "exchange", "outgoing"):
+    for name in ("results", "exchange", "late", "outgoing"):
         load(f"_sallyport_{name}", HERE / f"{name}.py")
     worker = load("_sallyport_worker", HERE / "worker.py")
 
