@@ -12,8 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey
 
@@ -48,6 +52,10 @@ class SigningKey:
         r, s = decode_dss_signature(private.sign(signed, _ES256))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
+    def public(self) -> EllipticCurvePublicKey:
+        public: EllipticCurvePublicKey = self.key.public_key
+        return public
+
 
 @lru_cache(maxsize=64)
 def _header(kind: str, kid: str) -> str:
@@ -62,7 +70,7 @@ class KeyRing:
         """`keys` in the order in which they sign, at least one."""
         if not keys:
             raise ValueError("a key ring needs at least one key")
-        self._keys = {each.kid: each.key for each in keys}
+        self._public = {each.kid: each.public() for each in keys}
         self._in_order = keys
         public = [{**_public(each), "use": "sig", "alg": ALGORITHM} for each in keys]
         self._jwks = {"keys": public}
@@ -72,9 +80,18 @@ class KeyRing:
         started = [each for each in self._in_order if each.signs_from <= now]
         return started[-1] if started else self._in_order[0]
 
-    def get(self, kid: str) -> ECKey | None:
-        """The key of this id, None where there is none: unknown or retired."""
-        return self._keys.get(kid)
+    def verifies(self, kid: str, signed: bytes, signature: bytes) -> bool:
+        """Whether the key of this id is here and made the signature: r and s, 32 bytes each
+        (RFC 7518 section 3.4)."""
+        public = self._public.get(kid)
+        if public is None or len(signature) != 64:
+            return False
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        try:
+            public.verify(encode_dss_signature(r, s), signed, _ES256)
+        except InvalidSignature:
+            return False
+        return True
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JWK Set (RFC 7517 section 5)."""
