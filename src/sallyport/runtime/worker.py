@@ -18,7 +18,8 @@ from sallyport.runtime.channel import Channel
 from sallyport.runtime.frames import Frame
 from sallyport.runtime.hello import NoHello, read_hello
 from sallyport.runtime.limits import count_reached
-from sallyport.runtime.logs import LEVELS, Sink
+from sallyport.runtime.lines import Lines
+from sallyport.runtime.logs import Sink
 from sallyport.runtime.memory import KernelKills, is_over
 from sallyport.runtime.nursery import Nursery
 from sallyport.runtime.outcomes import outcome_of
@@ -37,8 +38,6 @@ from sallyport.runtime.turns import (
 )
 from sallyport.vocab.clock import Clock
 
-# Our worker stops sending soon after the log is full; one that goes on is not ours any more.
-_MOST_DROPPED_FRAMES: Final = 1000
 _GONE_WITHIN: Final = 1.0
 # A body of this size is not copied into the write that it leaves with.
 _LARGE_BODY: Final = 64 * 1024
@@ -103,7 +102,6 @@ class Worker:
         self._sending = False
         self._verdict: tuple[Failure, str] | None = None
         self._end_reason = ""
-        self._heap_full = False
         self._directory = Path(tempfile.mkdtemp(prefix="sallyport-call-"))
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0
@@ -140,7 +138,7 @@ class Worker:
             self._crew.paces.of(call.handler),
         )
         if self.nursery.import_lines:
-            self._claim_import_lines(turn)
+            self._lines.claim(turn)
         kind = frames.CALL
         if self._turns.add(turn):
             self._begun(turn)
@@ -232,7 +230,8 @@ class Worker:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
         self._hello_socket = ends.calls
-        self._output = RawOutput(self._loop, ends.output, self._raw_line, self._catch_up)
+        self._lines = Lines(self._turns, self.nursery, ends.heap_full, self._protocol_broken)
+        self._output = RawOutput(self._loop, ends.output, self._lines.take_raw, self._catch_up)
         self._requests = Requests(
             self._loop,
             ends.capabilities,
@@ -310,7 +309,7 @@ class Worker:
     def _frame(self, frame: Frame) -> None:
         kind, _, payload = frame
         if kind == frames.LOG:
-            self._log_frame(payload)
+            self._lines.take(payload)
         elif kind == frames.OUTPUT and self._ends.tells_output:
             self._output.drain()
         else:
@@ -454,7 +453,7 @@ class Worker:
                 message = f"The worker was ended: {self._end_reason}"
             self._verdict = Failure("worker_lost", message, self._turns.elapsed_us), message
         failure, text = self._verdict
-        is_over = self._heap_full or self._pool.kernel_kills.lately
+        is_over = self._lines.heap_is_full or self._pool.kernel_kills.lately
         if failure.kind == "worker_lost" and is_over:
             count_reached("memory")
             failure, text = replace(failure, kind="out_of_memory"), OUT_OF_MEMORY
@@ -467,28 +466,6 @@ class Worker:
             self._directory.rmdir()
         except OSError:
             self._loop.run_in_executor(None, shutil.rmtree, self._directory, True)
-
-    # ---- logs
-
-    def _claim_import_lines(self, turn: Turn) -> None:
-        lines, self.nursery.import_lines = self.nursery.import_lines, []
-        for level, line in lines:
-            turn.log.write(level, line)
-
-    def _log_frame(self, payload: bytes) -> None:
-        running = self._turns.speaker
-        if running is None or not payload or payload[0] >= len(LEVELS):
-            return
-        running.log.write(LEVELS[payload[0]], payload[1 : frames.LARGEST_LOG_LINE + 1])
-        if running.log.dropped > _MOST_DROPPED_FRAMES:
-            self._protocol_broken()
-
-    def _raw_line(self, line: bytes) -> None:
-        if self._ends.heap_full is not None and self._ends.heap_full in line:
-            self._heap_full = True
-        running = self._turns.speaker
-        if running is not None and not running.log.dropped:
-            running.log.write("INFO", line)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
