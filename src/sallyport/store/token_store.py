@@ -6,8 +6,9 @@ one transaction with its audit row. So of any number of presenters at once one c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select, update
 
@@ -36,20 +37,13 @@ _code = schema.authorization_code.c
 _token = schema.refresh_token.c
 _family = schema.token_family.c
 
-# What a refresh asks of the database, each once.
+# A refresh token with its family, both held.
 _TOKEN = Prepared(
     select(
-        _token.family_id,
         _token.expires_at,
         _token.consumed_at,
         _token.successor,
         _token.successor_sealed,
-    )
-    .where(_token.digest == bindparam("digest"))
-    .with_for_update()
-)
-_FAMILY = Prepared(
-    select(
         _family.id,
         _family.grant_id,
         _family.scopes,
@@ -59,8 +53,9 @@ _FAMILY = Prepared(
         _family.dpop_jkt,
         _family.resource,
     )
-    .where(_family.id == bindparam("family_id"))
-    .with_for_update()
+    .join_from(schema.refresh_token, schema.token_family, _family.id == _token.family_id)
+    .where(_token.digest == bindparam("digest"))
+    .with_for_update(of=[schema.refresh_token, schema.token_family])
 )
 _CONSUMED = Prepared(select(_token.consumed_at).where(_token.digest == bindparam("digest")))
 _CONSUME_TOKEN = Prepared(
@@ -186,11 +181,11 @@ async def rotate_refresh(
     row = await tx.one(_TOKEN, digest=digest)
     if row is None:
         return None
-    family_id, expires_at, consumed_at, successor_digest, sealed = row
-    found = await _family_behind(tx, family_id)
-    if found is None:
+    expires_at, consumed_at, successor_digest, sealed = row[:4]
+    family = _read_family(row[4:])
+    standing = await standing_of(tx, family.grant_id)
+    if standing is None:
         return None
-    family, standing = found
     token = RefreshFacts(
         client_id=standing.grant.client_id,
         scopes=family.scopes,
@@ -276,14 +271,9 @@ async def family_of_refresh(reader: Reader, digest: str) -> tuple[str, str] | No
     return None if row is None else (row.family_id, row.client_id)
 
 
-async def _family_behind(tx: Tx, family_id: str) -> tuple[TokenFamily, Standing] | None:
-    """The family of a refresh token, held, and what stands behind it."""
-    held = await tx.one(_FAMILY, family_id=family_id)
-    standing = await standing_of(tx, held[1]) if held is not None else None
-    if held is None or standing is None:
-        return None
-    _, grant_id, scopes, created_at, expires_at, revoked_at, dpop_jkt, resource = held
-    family = TokenFamily(
+def _read_family(row: Sequence[Any]) -> TokenFamily:
+    family_id, grant_id, scopes, created_at, expires_at, revoked_at, dpop_jkt, resource = row
+    return TokenFamily(
         family_id,
         grant_id,
         read_names(scopes),
@@ -293,7 +283,6 @@ async def _family_behind(tx: Tx, family_id: str) -> tuple[TokenFamily, Standing]
         dpop_jkt,
         resource,
     )
-    return family, standing
 
 
 async def _is_consumed(tx: Tx, digest: str | None) -> bool:

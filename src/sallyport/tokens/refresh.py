@@ -6,19 +6,21 @@ that token gives: neither the database nor the master key opens it.
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+import hashlib
+import hmac
 
 from sallyport.model.redemption import Denial, RefreshOffer
 from sallyport.store.client_secrets import while_live
 from sallyport.store.engine import Store
-from sallyport.store.seal import KEY_BYTES, Sealer
+from sallyport.store.seal import Sealer
 from sallyport.store.token_store import Successor, rotate_refresh
 from sallyport.tokens.codes import Redeemed
 from sallyport.tokens.policy import INVALID_GRANT, UNKNOWN_REFRESH, TokenPolicy
 from sallyport.vocab import ids
 
 _PURPOSE = "refresh-token successor"
+_NO_SALT = bytes(hashlib.sha256().digest_size)
+_FIRST_BLOCK = _PURPOSE.encode() + b"\x01"
 
 
 async def rotate(
@@ -58,5 +60,9 @@ async def rotate(
 
 
 def _sealer_of(token: str) -> Sealer:
-    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_PURPOSE.encode())
-    return Sealer(derived.derive(token.encode()))
+    """Of a key by HKDF with SHA-256 (RFC 5869), without salt: its first block is all that it takes.
+
+    `cryptography` takes twice as long over it, with every token.
+    """
+    extracted = hmac.digest(_NO_SALT, token.encode(), "sha256")
+    return Sealer(hmac.digest(extracted, _FIRST_BLOCK, "sha256"))
