@@ -2,7 +2,8 @@
 
 Planted bugs that these tests were seen to fail on: a desk asked before the replies it waits for are
 out; a body without a limit; a request whose client hung up answered; a body taken for whole at its
-first part; the address counted after the body is here; a desk that raises.
+first part; the time for a body begun anew by each part; the address counted after the body is
+here; a desk that raises; any method taken for POST; desks of a process that is behind.
 """
 
 from __future__ import annotations
@@ -268,6 +269,27 @@ def test_who_hangs_up_within_the_body_gets_no_token(both: Both) -> None:
         assert wire.sent == b""
         assert await families(both) == before
         assert protocol not in both.fast.state.connections
+
+    run(both, case)
+
+
+def test_a_body_has_its_time_however_slowly_its_parts_come(both: Both) -> None:
+    async def case() -> None:
+        before = await families(both)
+        protocol, wire = both.fast.connect()
+        whole, body_s = ask(both), both.fast.door.patience.body_s
+        began = both.loop.time()
+        protocol.data_received(whole[:-2])
+        protocol.check(began + body_s - 1)
+        assert not wire.sent
+        protocol.data_received(whole[-2:-1])
+        protocol.check(began + body_s + 1)
+        protocol.data_received(whole[-1:])
+        await both.fast.settle()
+        (reply,) = replies(wire)
+        assert (reply.status, reply.header("connection")) == (408, "close")
+        assert await families(both) == before
+        wire.close()
 
     run(both, case)
 
