@@ -15,6 +15,7 @@ from sallyport.vocab.ids import new_id
 
 WithStore = Callable[..., Any]
 SITE = new_id()
+EVERY, REFUSED = records.DecisionQuery(), records.DecisionQuery(refused_only=True)
 
 
 def decision(at: int, **changes: Any) -> DecisionRecord:
@@ -66,15 +67,12 @@ def test_a_decision_comes_back_whole(with_store: WithStore, clock: ManualClock) 
         await store.write(records.add_decisions, [refused, decision(clock.now() - 1)])
         assert await store.read(records.decision_by_id, refused.id) == refused
         assert await store.read(records.decision_by_id, new_id()) is None
-        every = await store.read(records.decisions_of_site, SITE, refused_only=False, limit=10)
+        every = await store.read(records.decisions_of_site, SITE, EVERY, 10)
         assert every[0] == refused
         assert len(every) == 2
-        only = await store.read(records.decisions_of_site, SITE, refused_only=True, limit=10)
+        only = await store.read(records.decisions_of_site, SITE, REFUSED, 10)
         assert only == [refused]
-        assert (
-            await store.read(records.decisions_of_site, new_id(), refused_only=False, limit=10)
-            == []
-        )
+        assert await store.read(records.decisions_of_site, new_id(), EVERY, 10) == []
 
     with_store(scenario)
 
@@ -120,7 +118,7 @@ def test_purging_removes_the_expired_and_the_surplus_in_batches(
         while await store.write(records.purge_records, **purge):
             rounds += 1
         assert rounds > 1
-        left = await store.read(records.decisions_of_site, SITE, refused_only=False, limit=99)
+        left = await store.read(records.decisions_of_site, SITE, EVERY, 99)
         assert left == fresh[:8]
 
     with_store(scenario)

@@ -14,7 +14,19 @@ from sallyport.model.registry import PRODUCTION
 from sallyport.store import authority, records
 from sallyport.store.engine import Reader
 from sallyport.store.integrations import integration_by_client_id
+from sallyport.store.records import DecisionQuery
 from sallyport.vocab.errors import Reason, Refused
+
+__all__ = [
+    "MOST_ROWS",
+    "DecisionQuery",
+    "Explained",
+    "GateState",
+    "app_logs",
+    "decisions_of_site",
+    "explain",
+    "walked",
+]
 
 GateState = Literal["open", "shut", "unreached"]
 
@@ -80,32 +92,17 @@ async def decisions_of_site(
     services: Services,
     actor: Actor,
     site: str,
-    *,
-    refused_only: bool,
+    query: DecisionQuery,
     limit: int,
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    gate: Gate | None = None,
-    before: tuple[int, str] | None = None,
 ) -> list[DecisionRecord]:
-    """The newest decisions about calls to a site (cloud id or host), for its admins.
+    """The newest decisions about calls to a site (cloud id or host) that match, for its admins.
 
-    All, or those of an app environment, of a caller, of one gate; `before` is time (milliseconds)
-    and id of the one to go on from. Raises `Refused`.
+    Raises `Refused`.
     """
 
     async def ask(reader: Reader) -> list[DecisionRecord]:
         found = await site_of_admin(reader, actor, site)
-        return await records.decisions_of_site(
-            reader,
-            found.id,
-            refused_only=refused_only,
-            limit=min(limit, MOST_ROWS),
-            environment_id=environment_id,
-            client_id=client_id,
-            gate=gate,
-            before=before,
-        )
+        return await records.decisions_of_site(reader, found.id, query, min(limit, MOST_ROWS))
 
     return await services.store.read(ask)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -17,6 +18,20 @@ _DECISION = schema.decision.c
 _LINE = schema.log_line.c
 # SQLite takes at most 32,766 values in a statement.
 _AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionQuery:
+    """Which decisions; what is None does not narrow.
+
+    `gate` is the one that refused. `before` is time (milliseconds) and id of the one to go on from.
+    """
+
+    refused_only: bool = False
+    environment_id: str | None = None
+    client_id: str | None = None
+    gate: Gate | None = None
+    before: tuple[int, str] | None = None
 
 
 async def add_decisions(tx: Tx, records: Sequence[DecisionRecord]) -> None:
@@ -51,30 +66,21 @@ async def decision_by_id(reader: Reader, decision_id: str) -> DecisionRecord | N
 
 
 async def decisions_of_site(
-    reader: Reader,
-    site_id: str,
-    *,
-    refused_only: bool,
-    limit: int,
-    environment_id: str | None = None,
-    client_id: str | None = None,
-    gate: Gate | None = None,
-    before: tuple[int, str] | None = None,
+    reader: Reader, site_id: str, query: DecisionQuery, limit: int
 ) -> list[DecisionRecord]:
-    """The newest decisions about calls to a site, newest first; those of the parties and of
-    the gate that are not None, and after the one in the list whose time and id are `before`."""
+    """The newest decisions about calls to a site that match, newest first."""
     statement = select(schema.decision).where(_DECISION.site_id == site_id)
-    if refused_only:
+    if query.refused_only:
         statement = statement.where(_DECISION.gate.is_not(None))
     for column, value in (
-        (_DECISION.environment_id, environment_id),
-        (_DECISION.client_id, client_id),
-        (_DECISION.gate, gate),
+        (_DECISION.environment_id, query.environment_id),
+        (_DECISION.client_id, query.client_id),
+        (_DECISION.gate, query.gate),
     ):
         if value is not None:
             statement = statement.where(column == value)
-    if before is not None:
-        at, last = before
+    if query.before is not None:
+        at, last = query.before
         later = and_(_DECISION.at == at, _DECISION.id > last)
         statement = statement.where(or_(_DECISION.at < at, later))
     statement = statement.order_by(_DECISION.at.desc(), _DECISION.id).limit(limit)

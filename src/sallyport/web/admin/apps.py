@@ -13,7 +13,7 @@ from sallyport.control.call_figures import LastDay, Parties, last_day
 from sallyport.control.catalog import AppOnSite, ConnectedApp, app_on_site
 from sallyport.control.grants import GrantLine, site_grants
 from sallyport.control.integrations import integrations_of_site
-from sallyport.control.records import decisions_of_site
+from sallyport.control.records import DecisionQuery, decisions_of_site
 from sallyport.control.service_accounts import list_service_accounts
 from sallyport.control.switch import RestApis, rest_apis, set_rest_apis
 from sallyport.control.usage import Usage
@@ -175,7 +175,7 @@ async def _admins_view(visit: Visit, frame: Frame, view: AppOnSite) -> AdminsVie
         figures=await figures_of(visit, site, times_of(visit, "day"), Parties(environment_id=here)),
         routes=await usage_of_day(visit, site, "route", here),
         refusals=await decisions_of_site(
-            services, actor, site, refused_only=True, limit=RECENT, environment_id=here
+            services, actor, site, DecisionQuery(refused_only=True, environment_id=here), RECENT
         ),
     )
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from sallyport.control.catalog import connected_apps
-from sallyport.control.records import decisions_of_site, explain
+from sallyport.control.records import DecisionQuery, decisions_of_site, explain
 from sallyport.control.sites import find_site
 from sallyport.model.decision import GATES
 from sallyport.vocab.errors import Reason, Refused
@@ -29,17 +29,15 @@ async def show_list(visit: Visit) -> Response:
             Reason.INVALID_INPUT, "There is no such gate.", fix=f"One of {', '.join(GATES)}."
         )
     apps = (await connected_apps(visit.services, visit.actor, frame.site.id)).apps
-    found = await decisions_of_site(
-        visit.services,
-        visit.actor,
-        frame.site.id,
+    wanted = DecisionQuery(
         refused_only=not all_shown,
-        limit=PAGE + 1,
         environment_id=asked.get("app") or None,
         client_id=asked.get("caller") or None,
         gate=gate,
         before=_moment(asked.get("before")),
     )
+    services, actor = visit.services, visit.actor
+    found = await decisions_of_site(services, actor, frame.site.id, wanted, PAGE + 1)
     older = None
     if len(found) > PAGE:
         kept = {name: asked[name] for name in ("app", "caller", "gate", "show") if asked.get(name)}

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from sallyport.control.records import MOST_ROWS, Explained, decisions_of_site, explain, walked
+from sallyport.control.records import (
+    MOST_ROWS,
+    DecisionQuery,
+    Explained,
+    decisions_of_site,
+    explain,
+    walked,
+)
 from sallyport.model.decision import Gate
 from sallyport.vocab.clock import iso
 from sallyport.web.api.base import ActorDep, ServicesDep
@@ -32,16 +39,8 @@ async def list_decisions(
     gate: Gate | None = None,
 ) -> dict[str, Any]:
     """The newest decisions about calls to a site, of an app or a caller too, for its admins."""
-    records = await decisions_of_site(
-        services,
-        actor,
-        site,
-        refused_only=refused,
-        limit=limit,
-        environment_id=environment_id,
-        client_id=client_id,
-        gate=gate,
-    )
+    wanted = DecisionQuery(refused, environment_id, client_id, gate)
+    records = await decisions_of_site(services, actor, site, wanted, limit)
     return {"items": [_decision(Explained(each, walked(each.gate))) for each in records]}
 
 
