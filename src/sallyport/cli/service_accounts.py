@@ -22,6 +22,14 @@ from sallyport.cli.terminal import done, json_text, listing, pairs, say
 from sallyport.cli.terminal import note as note_line
 
 _REQUESTS = ("service-accounts", "requests")
+_scope_option = click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    required=True,
+    help="A custom scope that it may use; may be given several times.",
+)
 
 
 @click.group(cls=Noun)
@@ -33,14 +41,7 @@ def service_accounts() -> None:
 @click.argument("name")
 @site_option
 @environment_option
-@click.option(
-    "--scope",
-    "scopes",
-    metavar="SCOPE",
-    multiple=True,
-    required=True,
-    help="A custom scope that it may use; may be given several times.",
-)
+@_scope_option
 @jwks_option
 @app_option
 @json_option
@@ -82,14 +83,7 @@ def create(
 @click.argument("name")
 @site_option
 @environment_option
-@click.option(
-    "--scope",
-    "scopes",
-    metavar="SCOPE",
-    multiple=True,
-    required=True,
-    help="A custom scope that it needs; may be given several times.",
-)
+@_scope_option
 @click.option("--note", default="", help="What it is for; the site's admins read it.")
 @app_option
 @json_option
