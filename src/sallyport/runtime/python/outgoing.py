@@ -21,7 +21,7 @@ else:
 # Pieces below this size leave in one write.
 _SMALL: Final = 64 * 1024
 # For how long answers lie there unsaid while other calls run.
-_UNSAID_S: Final = 0.0002
+_UNSAID_S: Final = 0.0005
 
 
 class Outgoing:
