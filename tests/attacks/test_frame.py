@@ -1,4 +1,9 @@
-"""Clickjacking: no page of ours can be put into a frame, cached, or leaked by a referrer."""
+"""Clickjacking: no page of ours can be put into a frame, cached, or leaked by a referrer.
+
+Planted bugs that these tests were seen to fail on: frames of our own origin; inline styles; a form
+that may go anywhere, or consent's nowhere; any of the other headers, or `base-uri`, left out;
+refusals without any of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,16 @@ from playwright.sync_api import Browser
 
 from browsing import House
 
-PAGES = ["/login", "/setup?token=x", "/account", "/console", "/authorize?x=1", "/nowhere"]
+PAGES = [
+    "/login",
+    "/setup?token=x",
+    "/account",
+    "/console",
+    "/authorize?x=1",
+    "/stopped",
+    "/nowhere",
+    "/broken",
+]
 HTML = {"Accept": "text/html"}
 
 
@@ -31,10 +45,13 @@ def test_every_page_refuses_to_be_framed(house: House, mara: httpx.Client, path:
         policy = headers["content-security-policy"]
         assert "frame-ancestors 'none'" in policy
         assert "default-src 'none'" in policy
+        assert "form-action 'self'" in policy
+        assert "base-uri 'none'" in policy
         assert "unsafe-inline" not in policy
         assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
 
 
