@@ -4,8 +4,8 @@ Planted bugs that these tests were seen to fail on: `same-site` or `none` taken 
 neither header asked for; Origin not compared, or not where Sec-Fetch-Site is there, or without
 its scheme, its port or its beginning; a form's token not looked at, good without one, for any
 purpose, session or question, or for any of one client; the session that came along living on;
-cookies for scripts, for other sites or for a domain; a way on from sign-in or sign-out not checked,
-or let through with two slashes.
+cookies for scripts, for other sites or for a domain; forms taken by GET; a way
+on from sign-in or sign-out not checked, or let through with two slashes.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 Two servers, each with a loop, a thread and a store of its own on one database, as two processes
 have. Requests are sent but for their last byte, and let go together. A short run is in the suite;
-`make soak` makes long ones. Planted bug that these tests were seen
-to fail on: a used code judged as a fresh one.
+`make soak` makes long ones.
+
+Planted bugs that these tests were seen to fail on: a used code judged as a fresh one, or its family
+left alive; a fresh successor for each presenter; a longer or a shorter window; reuse that ends
+nothing; a revoked family refreshed; a refresh for more than there was, or by another client.
 """
 
 from __future__ import annotations
