@@ -33,8 +33,6 @@ REQUEST: Final = 9
 REPLY: Final = 10
 # platform -> worker: a call that may run only with its ticket, as other calls are before it
 QUEUED: Final = 11
-# worker -> platform: the call has written raw output; its answer waits until that is read
-OUTPUT: Final = 12
 # worker -> platform: so many bytes of answers were laid into the pipe of answers
 LAID: Final = 13
 

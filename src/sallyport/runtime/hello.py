@@ -62,8 +62,8 @@ class Ends:
 
     `ending` is called before the worker is killed, `gone` once nothing of it is left. `heap_full`
     is what its language says on the raw output when it ends for want of memory, if it says it.
-    `tells_output`: it sends OUTPUT before the answer of a call that wrote raw output. `answers` is
-    where it lays answers, if it does.
+    `waits_for_output`: it answers a call when the raw output is read that the call wrote. `answers`
+    is where it lays answers, if it does.
     """
 
     calls: socket.socket
@@ -73,7 +73,7 @@ class Ends:
     ending: Callable[[], None] = lambda: None
     gone: Callable[[], None] = lambda: None
     heap_full: bytes | None = None
-    tells_output: bool = False
+    waits_for_output: bool = False
     answers: Answers | None = None
 
 
@@ -100,7 +100,7 @@ def fork_worker(fork: Callable[[Path, list[int]], None], directory: Path) -> End
         answers.close_far()
         os.close(raw)
     os.set_blocking(output, False)
-    return Ends(ours, capabilities, output, tickets, tells_output=True, answers=answers)
+    return Ends(ours, capabilities, output, tickets, waits_for_output=True, answers=answers)
 
 
 def read_hello(sock: socket.socket) -> tuple[int, int]:

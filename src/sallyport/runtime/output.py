@@ -32,6 +32,7 @@ class RawOutput:
         self._before = before
         self._splitter = LineSplitter(line)
         self._open = True
+        self._taken = 0
         loop.add_reader(pipe, self._readable)
 
     def drain(self) -> None:
@@ -52,13 +53,15 @@ class RawOutput:
         # A worker waits with its answer until what the call wrote is read. So what is there now is
         # of the call that runs when all earlier answers are known; what comes later may not be.
         size = self._waiting()
-        self._before()
-        if not self._open:
-            return
-        if size:
-            self._take(size)
-        else:
+        if size == 0:
+            # It is the end, or was read meanwhile.
             self._read(1)
+            return
+        until = self._taken + size
+        self._before()
+        if self._open:
+            # To look may have been to drain.
+            self._take(until - self._taken)
 
     def _waiting(self) -> int:
         """How many bytes are there."""
@@ -83,5 +86,6 @@ class RawOutput:
         if not data:
             self._loop.remove_reader(self._pipe)
             return 0
+        self._taken += len(data)
         self._splitter.feed(data)
         return len(data)

@@ -310,8 +310,6 @@ class Worker:
         kind, _, payload = frame
         if kind == frames.LOG:
             self._lines.take(payload)
-        elif kind == frames.OUTPUT and self._ends.tells_output:
-            self._output.drain()
         else:
             try:
                 if kind == frames.LAID and self._ends.answers is not None:
@@ -329,7 +327,7 @@ class Worker:
         if first is None or id != first.id or kind not in (frames.RESULT, frames.FAILURE):
             raise frames.FrameError("it is no answer of the call that runs")
         header, body = frames.split(payload)
-        if not self._ends.tells_output:
+        if not self._ends.waits_for_output:
             self._output.drain()
         following = self._turns.answer(kind, header, body)
         if following is not None:

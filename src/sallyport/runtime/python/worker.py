@@ -260,7 +260,6 @@ class Worker:
         self._log.end()
         if not self._has_output():
             return
-        self._outgoing.say(frames.encode(frames.OUTPUT, 0))
         until = time.monotonic() + _DRAINED_WITHIN
         while self._has_output() and time.monotonic() < until:
             time.sleep(0.0002)
