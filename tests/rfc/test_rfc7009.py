@@ -3,8 +3,8 @@
 Planted bugs that these tests were seen to fail on: another client's token revoked, or told dead;
 any well-formed secret taken; 400 for an unknown token, or for one that was revoked before; nothing
 done; the refresh token dead and its access tokens live, or the other way about; a used refresh
-token, an expired access token, or a public client's of no effect; the hint obeyed, or an unknown
-hint refused; 200 where no token came; GET taken.
+token, an access token that has expired or is for one API, or a public client's of no effect; the
+hint obeyed, or an unknown hint refused; 200 where no token came; GET taken.
 """
 
 from __future__ import annotations
@@ -64,6 +64,15 @@ def test_section_2_1_a_token_that_has_had_its_time_ends_its_family_too(server: S
     assert server.resources(second["access_token"]).status_code == 401
     tokens = server.tokens()
     server.clock.advance(2 * HOUR)
+    assert server.revoke(tokens["access_token"]).status_code == 200
+    assert server.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_section_2_1_a_token_for_one_api_ends_its_family_too(server: Server) -> None:
+    """RFC 8707."""
+    world = server.world
+    api = f"/svc/jira/{world.site.id}/apps/{world.app.id}_{world.environment.id}"
+    tokens = server.tokens(resource=server.url + api)
     assert server.revoke(tokens["access_token"]).status_code == 200
     assert server.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
