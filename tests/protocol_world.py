@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,13 +179,15 @@ class Both:
     def __repr__(self) -> str:
         return "both"
 
-    async def records(self) -> dict[str, Any]:
-        """Every record, by its decision id."""
+    async def records(self, replies: Iterable[Reply]) -> dict[str, Any]:
+        """What was recorded of the calls that got these replies, by decision id."""
         for side in (self.fast, self.slow):
             await side.recorder._batched.flush()
 
+        ids = {each.header("atl-request-id") for each in replies}
+
         async def read(reader: Reader) -> Any:
-            return await reader.all(select(schema.decision))
+            return await reader.all(select(schema.decision).where(schema.decision.c.id.in_(ids)))
 
         return {row.id: row for row in await self.store.read(read)}
 

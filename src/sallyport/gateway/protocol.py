@@ -155,11 +155,12 @@ class CallProtocol(HttpToolsProtocol):
             self._stage, self._since, self._raw = "head", self.loop.time(), 0
         elif self._stage != "waiting":
             self._raw += len(data)
+        rest: bytes | None = None
         try:
             self.parser.feed_data(data)
             self._check_size()
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
         except Unreadable as unreadable:
             self._shut(unreadable)
         except httptools.HttpParserError as error:
@@ -170,6 +171,9 @@ class CallProtocol(HttpToolsProtocol):
                 if isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
                     _log.warning("a request could not be taken", exc_info=cause)
                 self._shut(framing.malformed("The bytes are no request of HTTP/1.1."))
+        if rest is not None:
+            # Not while the upgrade is handled: it would stand for the cause of what is raised next.
+            self._go_on_without_upgrade(rest)
 
     def _check_size(self) -> None:
         """Read on only for what may become a request. Raises `Unreadable`."""
