@@ -54,6 +54,10 @@ InstalledKey = tuple[str, str, str | None, str]
 """Cloud id, app id, environment id (None means production), product."""
 
 
+LinkedKey = tuple[str, str, str]
+"""Client id, cloud id, environment id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Every sort of fact that the steps may ask for."""
@@ -63,7 +67,7 @@ class Sources:
     installed: Source[InstalledKey, Installed | None]
     family: Source[str, TokenFamily | None]
     grant: Source[str, Grant | None]
-    integration: Source[str, Integration | None]
+    integration: Source[LinkedKey, Integration | None]
     role: Source[tuple[str, str], SiteRole | None]
 
 
@@ -186,8 +190,11 @@ async def _grant(store: Store, grant_id: str) -> Loaded[Grant | None]:
     return Loaded(grant, (Change(Kind.GRANT, grant_id),))
 
 
-async def _integration(store: Store, client_id: str) -> Loaded[Integration | None]:
-    integration = await store.read(integrations.integration_by_client_id, client_id)
+async def _integration(store: Store, key: LinkedKey) -> Loaded[Integration | None]:
+    client_id, site_id, environment_id = key
+    integration = await store.read(
+        integrations.integration_linked, client_id, site_id, environment_id
+    )
     return Loaded(integration, (Change(Kind.INTEGRATION, client_id),))
 
 

@@ -190,7 +190,8 @@ def _behind(call: Call, facts: Facts, sources: Sources) -> Behind:
     if decide.deny_dead_family(family) is None:
         grant = facts.get(sources.grant, token.grant_id)
     if grant is not None and grant.site_id == site.id:
-        integration = facts.get(sources.integration, grant.client_id)
+        linked = (grant.client_id, site.id, installed.environment.id)
+        integration = facts.get(sources.integration, linked)
     if integration is not None and grant is not None:
         link = decide.link_of(integration, site.id, installed.environment.id)
         if link is not None:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from sallyport.model.directory import SiteRole
 from sallyport.model.registry import AppRole
 from sallyport.store import schema
 from sallyport.store.engine import Reader
+from sallyport.store.prepared import Prepared
+
+_SITE_ROLE = Prepared(
+    select(schema.membership.c.role, schema.organization_admin.c.account_id)
+    .select_from(
+        schema.account.join(schema.site, schema.site.c.id == bindparam("site_id"))
+        .outerjoin(
+            schema.membership,
+            (schema.membership.c.account_id == schema.account.c.id)
+            & (schema.membership.c.site_id == schema.site.c.id),
+        )
+        .outerjoin(
+            schema.organization_admin,
+            (schema.organization_admin.c.account_id == schema.account.c.id)
+            & (schema.organization_admin.c.organization_id == schema.site.c.organization_id),
+        )
+    )
+    .where(schema.account.c.id == bindparam("account_id"), schema.account.c.active)
+)
 
 
 async def site_role(reader: Reader, account_id: str, site_id: str) -> SiteRole | None:
     """What an active account is on a site; an admin of its organization is an admin of the site."""
-    row = await reader.first(
-        select(
-            schema.membership.c.role,
-            schema.organization_admin.c.account_id.label("org_admin"),
-        )
-        .select_from(
-            schema.account.join(schema.site, schema.site.c.id == site_id)
-            .outerjoin(
-                schema.membership,
-                (schema.membership.c.account_id == schema.account.c.id)
-                & (schema.membership.c.site_id == schema.site.c.id),
-            )
-            .outerjoin(
-                schema.organization_admin,
-                (schema.organization_admin.c.account_id == schema.account.c.id)
-                & (schema.organization_admin.c.organization_id == schema.site.c.organization_id),
-            )
-        )
-        .where(schema.account.c.id == account_id, schema.account.c.active)
-    )
+    row = await reader.one(_SITE_ROLE, account_id=account_id, site_id=site_id)
     if row is None:
         return None
-    if row.org_admin is not None:
+    role, org_admin = row
+    if org_admin is not None:
         return SiteRole.ADMIN
-    return SiteRole(row.role) if row.role is not None else None
+    return SiteRole(role) if role is not None else None
 
 
 async def app_role(reader: Reader, account_id: str, app_id: str) -> AppRole | None:

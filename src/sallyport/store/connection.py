@@ -72,19 +72,27 @@ class AtOnce:
         """The first row that a SELECT finds, None where there is none."""
         return self._ask(*prepared.for_driver(self._dialect, values))
 
+    def every(self, prepared: Prepared, values: dict[str, Any]) -> list[Values]:
+        """All rows that a SELECT finds."""
+        return self._ask_all(*prepared.for_driver(self._dialect, values))
+
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
         with self._conn.begin_nested():
             yield
 
     def _ask(self, text: str, given: Values) -> Values | None:
+        rows = self._ask_all(text, given)
+        return rows[0] if rows else None
+
+    def _ask_all(self, text: str, given: Values) -> list[Values]:
         try:
             self._cursor.execute(text, given)
         except sqlite3.Error as error:
             raise self._raised(text, error) from error
         # A statement that is not read to its end would hold its place in the database.
         rows: list[Values] = self._cursor.fetchall()
-        return rows[0] if rows else None
+        return rows
 
     def _raised(self, text: str, error: sqlite3.Error) -> StatementError:
         """What the driver raised, as SQLAlchemy would have raised it, less the values."""

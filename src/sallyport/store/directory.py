@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sallyport.model.directory import Account, Organization, Product, Site, SiteRole
 from sallyport.store import schema
@@ -16,6 +27,7 @@ from sallyport.store.changes import Kind
 from sallyport.store.dialect import insert_into
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.locks import hold
+from sallyport.store.prepared import Prepared
 from sallyport.vocab.ids import new_id
 
 _organization, _product = schema.organization.c, schema.product.c
@@ -119,14 +131,36 @@ class Given:
     by: str | None
 
 
+def _prepare_site(which: ColumnElement[bool]) -> Prepared:
+    columns = (_site.id, _site.organization_id, _site.host, _site.name, _site.created_at)
+    return Prepared(
+        select(*columns, _site_product.product)
+        .outerjoin(schema.site_product, _site_product.site_id == _site.id)
+        .where(which)
+        .order_by(_site_product.product)
+    )
+
+
+_BY_ID = _prepare_site(_site.id == bindparam("site_id"))
+_BY_HOST = _prepare_site(_site.host == bindparam("host"))
+
+
+def _one_site(rows: Sequence[Sequence[Any]]) -> Site | None:
+    if not rows:
+        return None
+    site_id, organization_id, host, name, created_at, _ = rows[0]
+    products = tuple([row[5] for row in rows if row[5] is not None])
+    return Site(site_id, organization_id, host, name, products, created_at)
+
+
 async def site_by_id(reader: Reader, site_id: str) -> Site | None:
     """The site with this cloud id."""
-    return next(iter(await _sites(reader, _site.id == site_id)), None)
+    return _one_site(await reader.every(_BY_ID, site_id=site_id))
 
 
 async def site_by_host(reader: Reader, host: str) -> Site | None:
     """The site with this host, given in lower case and without a port."""
-    return next(iter(await _sites(reader, _site.host == host)), None)
+    return _one_site(await reader.every(_BY_HOST, host=host))
 
 
 async def all_sites(reader: Reader) -> tuple[Site, ...]:

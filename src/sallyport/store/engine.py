@@ -59,6 +59,12 @@ class Reader:
             return self.conn.first(prepared, values)
         return (await self.conn.execute(prepared.statement, values)).first()
 
+    async def every(self, prepared: Prepared, **values: Any) -> Sequence[Sequence[Any]]:
+        """All rows of a prepared SELECT, as plain tuples."""
+        if isinstance(self.conn, AtOnce):
+            return self.conn.every(prepared, values)
+        return (await self.conn.execute(prepared.statement, values)).all()
+
 
 class Tx(Reader):
     """One verb's transaction: what it writes, changes and audits becomes durable together."""

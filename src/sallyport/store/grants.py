@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from sallyport.model.access import Grant, TokenFamily
 from sallyport.model.directory import Actor
@@ -15,7 +25,7 @@ from sallyport.store.accounts import PERSON
 from sallyport.store.changes import Kind
 from sallyport.store.engine import Reader, Tx
 from sallyport.store.lists import read_names, write_names
-from sallyport.store.prepared import prepared_insert
+from sallyport.store.prepared import Prepared, prepared_insert
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
@@ -46,27 +56,59 @@ class GrantLine:
     last_token_at: int | None
 
 
+_GRANT = Prepared(
+    select(
+        _grant.id,
+        _grant.client_id,
+        _grant.account_id,
+        _grant.site_id,
+        schema.environment.c.app_id,
+        _grant.environment_id,
+        _grant.scopes,
+        _grant.created_at,
+        _grant.revoked_at,
+    )
+    .join(schema.environment, schema.environment.c.id == _grant.environment_id)
+    .where(_grant.id == bindparam("grant_id"))
+)
+_FAMILY = Prepared(
+    select(
+        _family.id,
+        _family.grant_id,
+        _family.scopes,
+        _family.created_at,
+        _family.expires_at,
+        _family.revoked_at,
+        _family.dpop_jkt,
+        _family.resource,
+    ).where(_family.id == bindparam("family_id"))
+)
+
+
 async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
     """The grant, revoked or not. Untrue after a change of `GRANT` (grant id)."""
-    row = await reader.first(select_grants().where(_grant.id == grant_id))
-    return None if row is None else read_grant(row)
+    row = await reader.one(_GRANT, grant_id=grant_id)
+    if row is None:
+        return None
+    *ids, scopes, created_at, revoked_at = row
+    grant_id, client_id, account_id, site_id, app_id, environment_id = ids
+    return Grant(
+        grant_id,
+        client_id,
+        account_id,
+        site_id,
+        app_id,
+        environment_id,
+        read_names(scopes),
+        created_at,
+        revoked_at,
+    )
 
 
 async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
     """The token family, revoked or not. Untrue after a change of `FAMILY` (family id)."""
-    row = await reader.first(select(schema.token_family).where(_family.id == family_id))
-    if row is None:
-        return None
-    return TokenFamily(
-        row.id,
-        row.grant_id,
-        read_names(row.scopes),
-        row.created_at,
-        row.expires_at,
-        row.revoked_at,
-        row.dpop_jkt,
-        row.resource,
-    )
+    row = await reader.one(_FAMILY, family_id=family_id)
+    return None if row is None else TokenFamily(row[0], row[1], read_names(row[2]), *row[3:])
 
 
 async def grants_of_account(reader: Reader, account_id: str) -> list[GrantLine]:

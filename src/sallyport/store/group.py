@@ -123,6 +123,12 @@ class GroupConnection(AtOnce):
             known[given] = self._ask(text, given)
         return known[given]
 
+    def every(self, prepared: Prepared, values: dict[str, Any]) -> list[Values]:
+        """All rows that a SELECT finds."""
+        if not prepared.tables.isdisjoint(self._held_in):
+            self._write_held()
+        return self._ask_all(*prepared.for_driver(self._dialect, values))
+
     def run(self, prepared: Prepared, values: dict[str, Any]) -> int:
         """Execute what writes; how many rows it wrote."""
         text, given = prepared.for_driver(self._dialect, values)

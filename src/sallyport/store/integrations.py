@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from sallyport.model.access import ClientKind, Integration, IntegrationLink
 from sallyport.model.directory import Actor
@@ -18,7 +18,9 @@ from sallyport.store.engine import Reader, Tx
 from sallyport.store.grants import end_grants
 from sallyport.store.links import admit_link, audit_places, links_of, write_link
 from sallyport.store.links import remove_link as remove_link
+from sallyport.store.lists import read_names
 from sallyport.store.locks import hold_integration, no_such_integration
+from sallyport.store.prepared import Prepared
 from sallyport.vocab.events import Event
 from sallyport.vocab.ids import new_id
 
@@ -30,6 +32,61 @@ async def integration_by_client_id(reader: Reader, client_id: str) -> Integratio
     """The integration with its links, revoked or not. Untrue after `INTEGRATION` (client id)."""
     row = await reader.first(select(schema.integration).where(_integration.client_id == client_id))
     return None if row is None else (await _with_links(reader, [row]))[0]
+
+
+_COLUMNS = (
+    _integration.client_id,
+    _integration.name,
+    _integration.owner_id,
+    _integration.redirect_uris,
+    _integration.created_at,
+    _integration.revoked_at,
+    _integration.kind,
+    _integration.forge_compatible,
+    _integration.require_par,
+    _integration.require_dpop,
+    _integration.jwks,
+    _integration.verified_at,
+)
+_LINKED = Prepared(
+    select(
+        *_COLUMNS,
+        schema.environment.c.app_id,
+        _link.scopes,
+        _link.product_scopes,
+        _link.optional_scopes,
+    )
+    .select_from(
+        schema.integration.outerjoin(
+            schema.integration_link.join(
+                schema.environment, schema.environment.c.id == _link.environment_id
+            ),
+            (_link.client_id == _integration.client_id)
+            & (_link.site_id == bindparam("site_id"))
+            & (_link.environment_id == bindparam("environment_id")),
+        )
+    )
+    .where(_integration.client_id == bindparam("client_id"))
+)
+
+
+async def integration_linked(
+    reader: Reader, client_id: str, site_id: str, environment_id: str
+) -> Integration | None:
+    """The integration, revoked or not, with the one link that is to this app on this site, if any.
+
+    It may have a link for each installation of its app, so all of them are not read for a call.
+    Untrue after `INTEGRATION` (client id).
+    """
+    place = {"site_id": site_id, "environment_id": environment_id}
+    row = await reader.one(_LINKED, client_id=client_id, **place)
+    if row is None:
+        return None
+    app_id, *names = row[len(_COLUMNS) :]
+    links: tuple[IntegrationLink, ...] = ()
+    if app_id is not None:
+        links = (IntegrationLink(site_id, app_id, environment_id, *map(read_names, names)),)
+    return _read(row[: len(_COLUMNS)], links)
 
 
 async def integrations_of_owner(reader: Reader, account_id: str) -> list[Integration]:
@@ -237,21 +294,25 @@ async def _required(tx: Tx, client_id: str) -> Integration:
 
 async def _with_links(reader: Reader, rows: Sequence[Row[Any]]) -> list[Integration]:
     links = await links_of(reader, [row.client_id for row in rows])
-    return [
-        Integration(
-            row.client_id,
-            row.name,
-            row.owner_id,
-            tuple(json.loads(row.redirect_uris)),
-            links[row.client_id],
-            row.created_at,
-            row.revoked_at,
-            ClientKind(row.kind),
-            row.forge_compatible,
-            row.require_par,
-            row.require_dpop,
-            row.jwks,
-            row.verified_at,
-        )
-        for row in rows
-    ]
+    return [_read([row._mapping[each] for each in _COLUMNS], links[row.client_id]) for row in rows]
+
+
+def _read(row: Sequence[Any], links: tuple[IntegrationLink, ...]) -> Integration:
+    """An integration from `_COLUMNS`."""
+    client_id, name, owner_id, redirect_uris, created_at, revoked_at, kind = row[:7]
+    forge_compatible, require_par, require_dpop, jwks, verified_at = row[7:]
+    return Integration(
+        client_id,
+        name,
+        owner_id,
+        tuple(json.loads(redirect_uris)),
+        links,
+        created_at,
+        revoked_at,
+        ClientKind(kind),
+        bool(forge_compatible),
+        bool(require_par),
+        bool(require_dpop),
+        jwks,
+        verified_at,
+    )
