@@ -20,7 +20,7 @@ from oauth_world import Server, authorization_server, on_page, redirected
 from sallyport.oauth.asking import REQUEST_URI
 from sallyport.oauth.limits import RequestLimits
 from sallyport.vocab import ids
-from sallyport.vocab.buckets import Quota
+from sallyport.vocab.buckets import Quota, seconds_in_words
 from sallyport.vocab.clock import MINUTE
 from serving import PASSWORD, Platform
 
@@ -131,7 +131,7 @@ def slow_down(answer: httpx.Response) -> None:
     assert f"{ADDRESS} requests in 60 seconds for one network address" in told["detail"]
     wait = int(answer.headers["retry-after"])
     assert 1 <= wait <= 60
-    assert told["fix"] == f"Wait {wait} seconds, then load this page again."
+    assert told["fix"] == f"Wait {seconds_in_words(wait)}, then load this page again."
 
 
 def test_handles_of_pushed_requests_are_counted_before_they_are_looked_up(limited: Server) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sallyport.vocab.buckets import Buckets, Key, Quota, neighbourhood, seconds
+from sallyport.vocab.buckets import (
+    Buckets,
+    Key,
+    Quota,
+    neighbourhood,
+    seconds,
+    seconds_in_words,
+)
 from sallyport.vocab.clock import MINUTE, SECOND
 from sallyport.vocab.errors import Reason, Refused
 
@@ -60,7 +67,7 @@ class Attempts:
             raise Refused(
                 Reason.RATE_LIMITED,
                 "There were too many attempts to sign in.",
-                fix=f"Wait {wait} seconds, then try again.",
+                fix=f"Wait {seconds_in_words(wait)}, then try again.",
                 headers={"Retry-After": str(wait)},
             )
 

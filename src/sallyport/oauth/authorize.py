@@ -33,6 +33,7 @@ from sallyport.store.consent import (
 from sallyport.store.pushed import change_opened_request
 from sallyport.tokens.codes import new_code
 from sallyport.vocab import ids
+from sallyport.vocab.buckets import seconds_in_words
 from sallyport.vocab.errors import Reason, Refused
 
 PATH = "/authorize"
@@ -248,7 +249,7 @@ async def _stopped(oauth: OAuth, request: Request, asking: Asking, stop: Stop) -
 
 async def _spent(oauth: OAuth, request: Request, spent: Spent) -> Response:
     title = Reason.RATE_LIMITED.title
-    fix = f"Wait {spent.wait} seconds, then load this page again."
+    fix = f"Wait {seconds_in_words(spent.wait)}, then load this page again."
     problem = AuthorizeProblem(title, spent.limit, fix, spent.status, retry_after=spent.wait)
     return await oauth.pages.problem(request, problem)
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 
 from sallyport.oauth.errors import TEMPORARILY_UNAVAILABLE, OAuthError
 from sallyport.observe.metrics import LIMITS_REACHED
-from sallyport.vocab.buckets import Buckets, Key, Quota, neighbourhood, seconds
+from sallyport.vocab.buckets import (
+    Buckets,
+    Key,
+    Quota,
+    neighbourhood,
+    seconds,
+    seconds_in_words,
+)
 from sallyport.vocab.clock import SECOND
 from sallyport.vocab.ids import is_uuid
 
@@ -34,7 +41,7 @@ class Spent(OAuthError):
         self.wait = wait
         super().__init__(
             TEMPORARILY_UNAVAILABLE,
-            f"{self.limit} Wait {wait} seconds.",
+            f"{self.limit} Wait {seconds_in_words(wait)}.",
             status=429,
             headers={"Retry-After": str(wait)},
         )

@@ -148,6 +148,11 @@ def seconds(milliseconds: int) -> int:
     return -(-milliseconds // SECOND)
 
 
+def seconds_in_words(count: int) -> str:
+    """`1 second`, `2 seconds`."""
+    return f"{count} second" if count == 1 else f"{count} seconds"
+
+
 @lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
     """Whom an address counts as: who has one IPv6 address has its whole /64, so that is one."""

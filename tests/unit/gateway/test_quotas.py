@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sallyport.gateway.limits import CallLimits, limit_headers, too_many
 from sallyport.model.manifest import Route, RouteLimit
-from sallyport.vocab.buckets import Buckets, Quota, Standing
+from sallyport.vocab.buckets import Buckets, Quota, Standing, seconds_in_words
 from sallyport.vocab.clock import MINUTE
 
 NOW = 1_800_000_000_000
@@ -197,3 +197,11 @@ def test_a_routes_own_limit_tightens_and_never_loosens() -> None:
             assert fits(limits, per, **{name: "other"}) == (name == whose)
         assert fits(limits, per, site_id="other")
         assert fits(limits, per, environment_id="other")
+
+
+def test_one_second_is_one_second() -> None:
+    assert [seconds_in_words(count) for count in (1, 2, 60)] == [
+        "1 second",
+        "2 seconds",
+        "60 seconds",
+    ]
