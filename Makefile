@@ -46,7 +46,7 @@ bench-runtime: $(VENV)/.ready-dev ## measure the runtime beside others (ARGS="--
 bench-oauth: $(VENV)/.ready-dev wrk ## measure the token endpoint beside others (ARGS="--short")
 	$(BIN)/python -m bench.oauth $(ARGS)
 
-bench-neighbour: $(VENV)/.ready-dev wrk ## measure what a site beyond its limit does to another
+bench-neighbour: $(VENV)/.ready-dev ## measure what a site beyond its limit does to another
 	$(BIN)/python -m bench.neighbour $(ARGS)
 
 bench-facts: $(VENV)/.ready-dev ## measure a call among a million grants (ARGS="--short")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 
 from bench.gateway.contender import ECHO, HELLO, Contender, Kind
 from bench.load.cores import Cores
+from bench.load.runs import Paced, run_paced
 from bench.load.wrk import SCRIPTS, Run, run_wrk
 
-ROOT = Path(__file__).resolve().parents[2]
 # More than the fastest contender checks anew in a turn; wrk ends when it has sent them all.
 FRESH_TOKENS_A_SECOND = 12_000
 
@@ -58,7 +54,8 @@ def take(cores: Cores, contender: Contender, kind: Kind, seconds: float) -> Take
     if kind.rate is None:
         run = _saturated(cores, contender, kind, seconds, tokens)
     else:
-        run = _paced(cores, contender, kind, kind.rate, seconds)
+        calls = Paced(contender.url + HELLO, contender.token, kind.rate, kind.connections)
+        (run,) = run_paced(cores, calls, seconds)
     cpu_us = (_cpu(contender) - used) * 1e6 / max(1, run.requests)
     pss = sum(each.memory().pss for each in contender.servers)
     return Taken(contender.name, kind.name, run, cpu_us, pss)
@@ -82,25 +79,6 @@ def _saturated(
                 "TOKENS": file.name,
             },
         )
-
-
-def _paced(cores: Cores, contender: Contender, kind: Kind, rate: int, seconds: float) -> Run:
-    command = [
-        *(sys.executable, "-m", "bench.load.paced", contender.url + HELLO),
-        *("--rate", str(rate), "--connections", str(kind.connections), "--seconds", str(seconds)),
-    ]
-    done = subprocess.run(
-        cores.for_load(command),
-        cwd=ROOT,
-        input=f"{contender.token}\n",
-        capture_output=True,
-        text=True,
-        timeout=seconds + 60,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{contender.name}, {kind.name}: {done.stderr}")
-    return Run(**json.loads(done.stdout))
 
 
 def _cpu(contender: Contender) -> float:

@@ -3,18 +3,22 @@
 A request is due at its moment. Its latency counts from then, also where it had to wait for a
 connection, so that a server that stalls is charged with everything that it held up (no coordinated
 omission). Needs a processor of its own: it polls, since sleeping is not exact to a tenth of a
-millisecond. Prints one line of JSON.
+millisecond. Several streams go from one process, so that none takes the processor from another.
+Prints a line of JSON for each.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import random
 import select
 import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -27,6 +31,7 @@ class Line:
     """One connection; `due` is when the request on it should have been sent, None if it is free."""
 
     sock: socket.socket
+    stream: Stream
     due: float | None = None
     got: bytearray = field(default_factory=bytearray)
 
@@ -43,40 +48,88 @@ class Line:
         return int(head[9:12])
 
 
-def drive(url: str, token: str, rate: int, connections: int, seconds: float) -> dict[str, float]:
-    """Send for a while and tell the latencies in milliseconds."""
-    at = urlsplit(url)
-    host, port = at.hostname or "127.0.0.1", at.port or 80
-    sent = (
-        f"GET {at.path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    ).encode()
+@dataclass(slots=True)
+class Stream:
+    """Requests to one URL, `dues` the moments that they are due at, in seconds from the start."""
+
+    url: str
+    token: str
+    dues: Iterator[float]
+    connections: int
+    sent: bytes = b""
+    due: float = 0.0
+    free: deque[Line] = field(default_factory=deque)
+    waiting: deque[float] = field(default_factory=deque)
+    taken: list[float] = field(default_factory=list)
+    failed: int = 0
+
+    def open(self) -> list[Line]:
+        at = urlsplit(self.url)
+        host, port = at.hostname or "127.0.0.1", at.port or 80
+        self.sent = (
+            f"GET {at.path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Authorization: Bearer {self.token}\r\n\r\n"
+        ).encode()
+        for _ in range(self.connections):
+            made = socket.create_connection((host, port), timeout=10)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            made.setblocking(False)
+            self.free.append(Line(made, self))
+        self.due = next(self.dues)
+        return list(self.free)
+
+    def send_due(self, began: float, now: float) -> None:
+        while began + self.due <= now:
+            self.waiting.append(began + self.due)
+            self.due = next(self.dues)
+        while self.waiting and self.free:
+            line = self.free.popleft()
+            line.due = self.waiting.popleft()
+            line.sock.send(self.sent)
+
+    @property
+    def is_answered(self) -> bool:
+        return len(self.free) == self.connections
+
+    def found(self, seconds: float) -> dict[str, float]:
+        taken = sorted(self.taken)
+        unanswered = len(self.waiting) + self.connections - len(self.free)
+        return {
+            "rate": round(len(taken) / seconds, 1),
+            "p50_ms": round(taken[len(taken) // 2], 3),
+            "p99_ms": round(taken[len(taken) * 99 // 100], 3),
+            "requests": len(taken),
+            "failed": self.failed + unanswered,
+        }
+
+
+def evenly(rate: float) -> Iterator[float]:
+    """One after the other, at the same distance."""
+    return (number / rate for number in itertools.count())
+
+
+def at_random(rate: float, seed: int = 1) -> Iterator[float]:
+    """As many callers who know nothing of each other send them: a Poisson process."""
+    draw = random.Random(seed)
+    return itertools.accumulate(draw.expovariate(rate) for _ in itertools.repeat(None))
+
+
+def drive(streams: list[Stream], seconds: float) -> list[dict[str, float]]:
+    """Send for a while and tell the latencies of each stream in milliseconds."""
     poll = select.epoll()
-    lines: dict[int, Line] = {}
-    for _ in range(connections):
-        made = socket.create_connection((host, port), timeout=10)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.setblocking(False)
-        poll.register(made, select.EPOLLIN)
-        lines[made.fileno()] = Line(made)
-    free, waiting = deque(lines.values()), deque[float]()
-    taken: list[float] = []
-    failed = 0
+    lines = {line.sock.fileno(): line for stream in streams for line in stream.open()}
+    for number in lines:
+        poll.register(number, select.EPOLLIN)
     began = time.perf_counter() + 0.05
     counted, ends = began + WARM_S, began + WARM_S + seconds
-    number = 0
     while True:
         now = time.perf_counter()
-        while (due := began + number / rate) <= min(now, ends):
-            waiting.append(due)
-            number += 1
-        while waiting and free:
-            line = free.popleft()
-            line.due = waiting.popleft()
-            line.sock.send(sent)
-        if now >= ends and (len(free) == connections or now >= ends + 10):
+        for stream in streams:
+            stream.send_due(began, min(now, ends))
+        if now >= ends and (all(each.is_answered for each in streams) or now >= ends + 10):
             break
-        for number_of_file, _ in poll.poll(0):
-            line = lines[number_of_file]
+        for number, _ in poll.poll(0):
+            line = lines[number]
             data = line.sock.recv(65536)
             if not data:
                 raise ConnectionError("the server closed a connection")
@@ -86,22 +139,14 @@ def drive(url: str, token: str, rate: int, connections: int, seconds: float) -> 
                 continue
             assert line.due is not None
             if line.due >= counted:
-                taken.append((time.perf_counter() - line.due) * 1000)
-                failed += not 200 <= status < 300
+                line.stream.taken.append((time.perf_counter() - line.due) * 1000)
+                line.stream.failed += not 200 <= status < 300
             line.due = None
-            free.append(line)
+            line.stream.free.append(line)
     poll.close()
     for line in lines.values():
         line.sock.close()
-    taken.sort()
-    unanswered = len(waiting) + connections - len(free)
-    return {
-        "rate": round(len(taken) / seconds, 1),
-        "p50_ms": round(taken[len(taken) // 2], 3),
-        "p99_ms": round(taken[len(taken) * 99 // 100], 3),
-        "requests": len(taken),
-        "failed": failed + unanswered,
-    }
+    return [stream.found(seconds) for stream in streams]
 
 
 def main() -> None:
@@ -110,10 +155,17 @@ def main() -> None:
     read.add_argument("--rate", type=int, required=True)
     read.add_argument("--connections", type=int, required=True)
     read.add_argument("--seconds", type=float, required=True)
+    read.add_argument("--beside", metavar="URL", help="another stream, whose moments are random")
+    read.add_argument("--beside-rate", type=int)
+    read.add_argument("--beside-connections", type=int)
     given = read.parse_args()
-    token = sys.stdin.readline().strip()
-    found = drive(given.url, token, given.rate, given.connections, given.seconds)
-    print(json.dumps(found))
+    tokens = sys.stdin.read().split()
+    streams = [Stream(given.url, tokens[0], evenly(given.rate), given.connections)]
+    if given.beside:
+        dues = at_random(given.beside_rate)
+        streams.append(Stream(given.beside, tokens[1], dues, given.beside_connections))
+    for found in drive(streams, given.seconds):
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -6,22 +6,16 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from bench.load.cores import Cores, choose_cores
-from bench.load.wrk import SCRIPTS, NoWrk, require_wrk
-from bench.neighbour.sites import Site, TwoSites
+from bench.load.runs import Paced, run_paced
+from bench.neighbour.sites import TwoSites
 from bench.runtime.report import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-FLOOD = Path(__file__).resolve().parent / "flood.lua"
 LIMIT = 100
 QUIET = 50
 CONNECTIONS = 32
@@ -48,10 +42,6 @@ def main() -> None:
     given = read.parse_args()
     if given.short:
         given.rounds, given.seconds = 1, 2
-    try:
-        require_wrk()
-    except NoWrk as problem:
-        sys.exit(str(problem))
     cores = choose_cores()
     sites = TwoSites(cores, LIMIT)
     try:
@@ -70,8 +60,11 @@ def main() -> None:
 def _spend_burst(cores: Cores, sites: TwoSites) -> None:
     """A quota lets a minute's worth come at once; afterwards the limit is what is measured."""
     rate = LOADS["ten times its limit"]
-    with _flood(cores, sites.noisy, rate, 60 * LIMIT / (rate - LIMIT)):
-        pass
+    run_paced(
+        cores,
+        Paced(sites.noisy.url, sites.noisy.token, rate, CONNECTIONS),
+        60 * LIMIT / (rate - LIMIT),
+    )
 
 
 def _rounds(cores: Cores, sites: TwoSites, rounds: int, seconds: float) -> Iterator[Turn]:
@@ -80,57 +73,19 @@ def _rounds(cores: Cores, sites: TwoSites, rounds: int, seconds: float) -> Itera
         names = list(LOADS)
         choose.shuffle(names)
         for name in names:
-            with _flood(cores, sites.noisy, LOADS[name], seconds):
-                yield _quiet(cores, sites.quiet, name, seconds)
+            yield _turn(cores, sites, name, seconds)
 
 
-@contextmanager
-def _flood(cores: Cores, site: Site, rate: int, seconds: float) -> Iterator[None]:
-    """Calls of the noisy site for a little longer than the block measures."""
-    if rate == 0:
-        yield
-        return
-    connections = min(CONNECTIONS, rate)
-    command = [
-        *("wrk", "-t1", f"-c{connections}", f"-d{round(seconds) + 2}s", "-s", str(FLOOD), site.url)
-    ]
-    with subprocess.Popen(
-        cores.for_load(command),
-        env={
-            "PATH": "/usr/bin:/bin",
-            "LUA_PATH": f"{SCRIPTS}/?.lua",
-            "TOKEN": site.token,
-            "RATE": str(rate),
-            "CONNECTIONS": str(connections),
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as flood:
-        yield
-        told, _ = flood.communicate(timeout=60)
-    sent = json.loads(told.partition("measured ")[2].splitlines()[0])["requests"]
-    if sent < rate * seconds / 2:
-        raise RuntimeError(f"The load came to {sent / seconds:.0f} calls a second, not {rate}.")
-
-
-def _quiet(cores: Cores, site: Site, beside: str, seconds: float) -> Turn:
-    command = [
-        *(sys.executable, "-m", "bench.load.paced", site.url, "--rate", str(QUIET)),
-        *("--connections", "4", "--seconds", str(seconds)),
-    ]
-    done = subprocess.run(
-        cores.for_load(command),
-        cwd=Path(__file__).resolve().parents[2],
-        input=f"{site.token}\n",
-        capture_output=True,
-        text=True,
-        timeout=seconds + 60,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"The calls of {urlsplit(site.url).netloc} failed: {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return Turn(beside, found["p50_ms"], found["p99_ms"], found["requests"], found["failed"])
+def _turn(cores: Cores, sites: TwoSites, name: str, seconds: float) -> Turn:
+    """Calls of the quiet site, beside those of the noisy one."""
+    rate = LOADS[name]
+    quiet = Paced(sites.quiet.url, sites.quiet.token, QUIET, 4)
+    noisy = Paced(sites.noisy.url, sites.noisy.token, rate, CONNECTIONS) if rate else None
+    found, *beside = run_paced(cores, quiet, seconds, noisy)
+    for each in beside:
+        if each.rate < rate / 2:
+            raise RuntimeError(f"The load came to {each.rate:.0f} calls a second, not {rate}.")
+    return Turn(name, found.p50_ms, found.p99_ms, found.requests, found.failed)
 
 
 def as_markdown(turns: list[Turn], cores: Cores) -> str:
@@ -141,7 +96,8 @@ def as_markdown(turns: list[Turn], cores: Cores) -> str:
         "",
         f"`make bench-neighbour`: calls of one site, {QUIET} a second, while another site calls "
         f"the same app. Each may call it {LIMIT} times a second. Median [least to most] of the "
-        f"rounds, turns in another order in each. {cores.told()}",
+        "rounds, turns in another order in each. The other site's calls come at random moments "
+        f"(a Poisson process), all from one process. {cores.told()}",
         "",
         "| the other site sends | p50 ms | p99 ms | p99 / p99 beside nothing | failed |",
         "|---|---|---|---|---|",

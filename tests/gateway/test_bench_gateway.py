@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from bench.gateway.chart import draw
 from bench.gateway.envoy import envoy_config
-from bench.load.paced import drive
+from bench.load.paced import Stream, at_random, drive, evenly
 
 from benching import bench, measured
 
@@ -94,7 +94,18 @@ def stalling() -> Iterator[str]:
 
 
 def test_a_stall_is_charged_to_every_request_that_was_due_meanwhile(stalling: str) -> None:
-    found = drive(stalling, "t", rate=100, connections=2, seconds=1.5)
+    (found,) = drive([Stream(stalling, "t", evenly(100), 2)], seconds=1.5)
     assert found["failed"] == 0
     assert found["requests"] == pytest.approx(150, abs=2)
     assert found["p99_ms"] > MOST_MS / 2
+
+
+def test_a_stream_beside_another_is_sent_and_told_apart(stalling: str) -> None:
+    streams = [
+        Stream(stalling, "t", evenly(20), 1),
+        Stream(stalling, "t", at_random(100), 2),
+    ]
+    few, many = drive(streams, seconds=1.5)
+    assert few["failed"] == many["failed"] == 0
+    assert few["requests"] == pytest.approx(30, abs=2)
+    assert 100 < many["requests"] < 200

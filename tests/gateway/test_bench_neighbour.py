@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-
-import pytest
 
 from benching import measured
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="The load comes from wrk.")
 def test_the_short_benchmark_measures_a_site_beside_each_load(tmp_path: Path) -> None:
     found, page = measured("neighbour", out=tmp_path)
     turns = found["turns"]
