@@ -21,6 +21,8 @@ K = TypeVar("K", bound=Hashable)
 
 ANY = "*"
 DEFAULT_BOUND = 100_000
+# What is joined holds on to its facts, so fewer are kept than there may be facts.
+MOST_JOINED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Facts:
 
     def keep_joined(self, key: Hashable, joined: Any) -> None:
         """Keep what follows from facts at hand, until any fact changes."""
-        if len(self._joined) >= self._bound:
+        if len(self._joined) >= min(self._bound, MOST_JOINED):
             self._joined.clear()
         self._joined[key] = joined
 
