@@ -6,6 +6,7 @@ Each call is decided from the facts of the moment that it begins.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,9 @@ from sallyport.gateway.exchange import Connection, Exchange, Head
 from sallyport.gateway.facts import Lacking
 from sallyport.gateway.steps import LARGEST_PAYLOAD
 from sallyport.runtime.call import Invocation, Outcome, Target
+from sallyport.vocab.message import Reply
+
+_log = logging.getLogger(__name__)
 
 Submit = Callable[[Target, Invocation, Callable[[Outcome], None]], None]
 
@@ -109,7 +113,16 @@ class CallExchange(Exchange):
     def _end(self, error: Exception) -> None:
         """Answer a call that is refused or failed; denials are durable before that."""
         self._running, self._decided = True, False
-        self._settle_by(self._gateway.ended(self.call, error, self._started))
+        try:
+            ended = self._gateway.ended(self.call, error, self._started)
+        except Exception:
+            _log.exception("a call was not answered")
+            self._connection.abort()
+            return
+        if isinstance(ended, Reply):
+            self._send(ended)
+        else:
+            self._settle_by(ended)
 
     def _take_time(self, *, decided: bool) -> None:
         self._settle_by(

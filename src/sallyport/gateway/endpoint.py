@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from sallyport.gateway.steps import LARGEST_PAYLOAD, Policy, walk
 from sallyport.model.manifest import Function
 from sallyport.runtime.call import Failure, Invocation, Outcome, Target
 from sallyport.vocab.clock import SECOND, Clock
-from sallyport.vocab.errors import Refused
+from sallyport.vocab.errors import Reason, Refused
 from sallyport.vocab.ids import new_id, new_ordered_id, new_trace_id
 from sallyport.vocab.message import Reply
 from sallyport.vocab.trace import read_traceparent
@@ -123,10 +123,16 @@ class Gateway:
         except ClientGone:
             raise
         except Exception as error:
-            return await self.ended(call, error, started)
+            ended = self.ended(call, error, started)
+            return ended if isinstance(ended, Reply) else await ended
 
-    async def ended(self, call: Call, error: Exception, started: int) -> Reply:
-        """The reply to a call that an exception has ended; a refusal is durable before that."""
+    def ended(
+        self, call: Call, error: Exception, started: int
+    ) -> Reply | Coroutine[Any, Any, Reply]:
+        """The reply to a call that an exception has ended, or what gives it.
+
+        A refusal is durable before that, unless it is for a limit: those come in floods.
+        """
         if isinstance(error, Preflight):
             spent = refuse.asked_too_often(call, self._policy.limits)
             if spent is None:
@@ -136,7 +142,7 @@ class Gateway:
             extra = {"trace_id": call.trace_id}
             _log.error("a call failed inside the gateway", exc_info=error, extra=extra)
             error = refuse.failed_inside(call.trace_id)
-        return await self._refuse(call, error, started)
+        return self._refuse(call, error, started)
 
     async def _decide(self, call: Call) -> None:
         """Walk the steps; load what they lack and walk again. Raises `Refused`."""
@@ -178,7 +184,9 @@ class Gateway:
             await self._decide_again(call)
         return outcome
 
-    async def _refuse(self, call: Call, refused: Refused, started: int) -> Reply:
+    def _refuse(
+        self, call: Call, refused: Refused, started: int
+    ) -> Reply | Coroutine[Any, Any, Reply]:
         policy = self._policy
         refused = refuse.counted(call, refused, policy.limits)
         document = answer.problem_of(call, refused)
@@ -186,7 +194,16 @@ class Gateway:
             call, refused, document, policy.public_url, forge=policy.forge_compatible
         )
         call.bytes_out = len(reply.body)
-        await self._recorder.denied(call, refused, document, reply.status, elapsed_us(started))
+        us = elapsed_us(started)
+        if refused.reason is Reason.RATE_LIMITED:
+            self._recorder.denied_at_once(call, refused, document, reply.status, us)
+            return reply
+        return self._when_kept(call, refused, document, reply, us)
+
+    async def _when_kept(
+        self, call: Call, refused: Refused, document: dict[str, Any], reply: Reply, us: int
+    ) -> Reply:
+        await self._recorder.denied(call, refused, document, reply.status, us)
         return reply
 
 

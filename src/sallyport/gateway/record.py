@@ -20,7 +20,7 @@ from sallyport.observe.traces import Traces
 from sallyport.store.batch import Batch
 from sallyport.store.engine import Store
 from sallyport.store.records import add_decisions
-from sallyport.vocab.errors import Reason, Refused
+from sallyport.vocab.errors import Refused
 
 
 class Recorder:
@@ -57,22 +57,31 @@ class Recorder:
         self._counts.count(call, status, refused=False)
         self._batched.add(_record(call, status, duration_us, None, None))
 
+    def denied_at_once(
+        self, call: Call, refused: Refused, problem: dict[str, Any], status: int, duration_us: int
+    ) -> None:
+        """Keep a denial beyond a limit, soon; not at all where nobody is known to have made it.
+
+        Calls beyond a limit must not cost a write each: they are kept as allowed calls are.
+        """
+        record = self._denied(call, refused, problem, status, duration_us)
+        if call.standing is not None:
+            self._batched.add(record)
+
     async def denied(
         self, call: Call, refused: Refused, problem: dict[str, Any], status: int, duration_us: int
     ) -> None:
-        """Keep a denial; it is durable when this returns.
+        """Keep a denial; it is durable when this returns."""
+        record = self._denied(call, refused, problem, status, duration_us)
+        await self._store.write(add_decisions, [record])
 
-        Those beyond a limit must not cost a write each: they are kept as allowed calls are, and not
-        at all where nobody is known to have made them.
-        """
+    def _denied(
+        self, call: Call, refused: Refused, problem: dict[str, Any], status: int, duration_us: int
+    ) -> DecisionRecord:
         _measure(call, call.gate, status, duration_us)
         self._trace(call, status, duration_us, refused)
         self._counts.count(call, status, refused=refused.reason.status < 500)
-        record = _record(call, status, duration_us, refused, problem)
-        if refused.reason is not Reason.RATE_LIMITED:
-            await self._store.write(add_decisions, [record])
-        elif call.standing is not None:
-            self._batched.add(record)
+        return _record(call, status, duration_us, refused, problem)
 
     def _trace(self, call: Call, status: int, duration_us: int, refused: Refused | None) -> None:
         if self._traces.exports and self._traces.samples(call.trace_id, call.parent):
