@@ -138,8 +138,8 @@ class Turns:
     def sent(self) -> bool:
         """The calls have left: the first one can run. Whether it could not before."""
         was_unsent, self._is_unsent = self._is_unsent, False
-        if was_unsent:
-            self._since = time.monotonic()
+        if was_unsent and self._turns:
+            self.begin_first()
         return was_unsent
 
     def add(self, turn: Turn) -> bool:
