@@ -328,3 +328,22 @@ def test_what_a_call_logs_does_not_make_it_shorter(play: Play) -> None:
         assert outcome.duration_us >= 200_000
 
     play(scenario)
+
+
+def test_the_time_limit_of_a_call_begins_when_its_worker_can_know_of_it(play: Play) -> None:
+    """Seen to fail with the limit counted from before the call was sent."""
+
+    async def scenario(world: World) -> None:
+        target = world.app(APP)
+        await world.answer(target)
+        ended = asyncio.get_running_loop().create_future()
+        sleep = {"queryParameters": {"do": ["sleep"]}}
+        asked = invocation(request=sleep, timeout_ms=300)
+        world.pool.submit(target, asked, ended.set_result)
+        # The loop is held up before it sends.
+        time.sleep(0.1)  # noqa: ASYNC251  nothing else holds a loop up
+        failure = await asyncio.wait_for(ended, 10)
+        assert failure.kind == "timeout"
+        assert failure.duration_us >= 299_000
+
+    play(scenario)
