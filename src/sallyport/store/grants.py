@@ -56,42 +56,52 @@ class GrantLine:
     last_token_at: int | None
 
 
+GRANT_COLUMNS = (
+    _grant.id,
+    _grant.client_id,
+    _grant.account_id,
+    _grant.site_id,
+    schema.environment.c.app_id,
+    _grant.environment_id,
+    _grant.scopes,
+    _grant.created_at,
+    _grant.revoked_at,
+)
+FAMILY_COLUMNS = (
+    _family.id,
+    _family.grant_id,
+    _family.scopes,
+    _family.created_at,
+    _family.expires_at,
+    _family.revoked_at,
+    _family.dpop_jkt,
+    _family.resource,
+)
+
 _GRANT = Prepared(
-    select(
-        _grant.id,
-        _grant.client_id,
-        _grant.account_id,
-        _grant.site_id,
-        schema.environment.c.app_id,
-        _grant.environment_id,
-        _grant.scopes,
-        _grant.created_at,
-        _grant.revoked_at,
-    )
+    select(*GRANT_COLUMNS)
     .join(schema.environment, schema.environment.c.id == _grant.environment_id)
     .where(_grant.id == bindparam("grant_id"))
 )
-_FAMILY = Prepared(
-    select(
-        _family.id,
-        _family.grant_id,
-        _family.scopes,
-        _family.created_at,
-        _family.expires_at,
-        _family.revoked_at,
-        _family.dpop_jkt,
-        _family.resource,
-    ).where(_family.id == bindparam("family_id"))
-)
+_FAMILY = Prepared(select(*FAMILY_COLUMNS).where(_family.id == bindparam("family_id")))
 
 
 async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
     """The grant, revoked or not. Untrue after a change of `GRANT` (grant id)."""
     row = await reader.one(_GRANT, grant_id=grant_id)
-    if row is None:
-        return None
-    *ids, scopes, created_at, revoked_at = row
-    grant_id, client_id, account_id, site_id, app_id, environment_id = ids
+    return None if row is None else grant_of(row)
+
+
+async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
+    """The token family, revoked or not. Untrue after a change of `FAMILY` (family id)."""
+    row = await reader.one(_FAMILY, family_id=family_id)
+    return None if row is None else family_of(row)
+
+
+def grant_of(row: Sequence[Any]) -> Grant:
+    """A grant from `GRANT_COLUMNS`."""
+    grant_id, client_id, account_id, site_id, app_id, environment_id = row[:6]
+    scopes, created_at, revoked_at = row[6:]
     return Grant(
         grant_id,
         client_id,
@@ -105,10 +115,10 @@ async def grant_by_id(reader: Reader, grant_id: str) -> Grant | None:
     )
 
 
-async def family_by_id(reader: Reader, family_id: str) -> TokenFamily | None:
-    """The token family, revoked or not. Untrue after a change of `FAMILY` (family id)."""
-    row = await reader.one(_FAMILY, family_id=family_id)
-    return None if row is None else TokenFamily(row[0], row[1], read_names(row[2]), *row[3:])
+def family_of(row: Sequence[Any]) -> TokenFamily:
+    """A token family from `FAMILY_COLUMNS`."""
+    family_id, grant_id, scopes, *rest = row
+    return TokenFamily(family_id, grant_id, read_names(scopes), *rest)
 
 
 async def grants_of_account(reader: Reader, account_id: str) -> list[GrantLine]:
@@ -300,17 +310,7 @@ def select_grants() -> Select[Any]:
 
 def read_grant(row: Row[Any]) -> Grant:
     """A grant from a row of `select_grants`."""
-    return Grant(
-        row.id,
-        row.client_id,
-        row.account_id,
-        row.site_id,
-        row.app_id,
-        row.environment_id,
-        read_names(row.scopes),
-        row.created_at,
-        row.revoked_at,
-    )
+    return grant_of([row._mapping[each] for each in GRANT_COLUMNS])
 
 
 async def _lines(reader: Reader, *which: ColumnElement[bool]) -> list[GrantLine]:

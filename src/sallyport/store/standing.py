@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select
 
-from sallyport.model.access import ClientKind, Grant, IntegrationLink
+from sallyport.model.access import ClientKind, IntegrationLink
 from sallyport.model.redemption import Standing
 from sallyport.store import schema
 from sallyport.store.engine import Reader
+from sallyport.store.grants import GRANT_COLUMNS, grant_of
 from sallyport.store.lists import read_names
 from sallyport.store.prepared import Prepared
 
@@ -29,15 +30,7 @@ _account = schema.account.c
 def prepare_standing(*which: ColumnElement[bool], others: Sequence[Any] = ()) -> Prepared:
     """The statement for the standing of one grant; `others` are columns to bring besides."""
     columns = (
-        _grant.id,
-        _grant.client_id,
-        _grant.account_id,
-        _grant.site_id,
-        schema.environment.c.app_id,
-        _grant.environment_id,
-        _grant.scopes,
-        _grant.created_at,
-        _grant.revoked_at,
+        *GRANT_COLUMNS,
         _integration.revoked_at,
         _integration.kind,
         _integration.require_dpop,
@@ -88,19 +81,7 @@ async def standing_of(reader: Reader, grant_id: str) -> Standing | None:
 @lru_cache(1024)
 def read_standing(row: Sequence[Any]) -> tuple[Standing, Sequence[Any]]:
     """A row of `prepare_standing`: the standing, and the other columns."""
-    grant_id, client_id, account_id, site_id, app_id, environment_id = row[:6]
-    consented, created_at, revoked_at = row[6:9]
-    grant = Grant(
-        grant_id,
-        client_id,
-        account_id,
-        site_id,
-        app_id,
-        environment_id,
-        read_names(consented),
-        created_at,
-        revoked_at,
-    )
+    grant = grant_of(row[:9])
     ended_at, kind, require_dpop, scopes, product_scopes, optional = row[9:15]
     active, role, org_admin = row[15:18]
     link = None

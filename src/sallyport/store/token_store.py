@@ -6,13 +6,12 @@ one transaction with its audit row. So of any number of presenters at once one c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import bindparam, select, update
 
-from sallyport.model.access import OFFLINE_ACCESS, Grant, TokenFamily
+from sallyport.model.access import OFFLINE_ACCESS, Grant
 from sallyport.model.directory import Actor
 from sallyport.model.redemption import (
     Action,
@@ -27,7 +26,14 @@ from sallyport.model.redemption import (
 )
 from sallyport.store import schema
 from sallyport.store.engine import Reader, Tx
-from sallyport.store.grants import add_family, end_family, family_by_id, grant_by_id
+from sallyport.store.grants import (
+    FAMILY_COLUMNS,
+    add_family,
+    end_family,
+    family_by_id,
+    family_of,
+    grant_by_id,
+)
 from sallyport.store.lists import read_names
 from sallyport.store.prepared import Prepared, prepared_insert
 from sallyport.store.standing import standing_of
@@ -44,14 +50,7 @@ _TOKEN = Prepared(
         _token.consumed_at,
         _token.successor,
         _token.successor_sealed,
-        _family.id,
-        _family.grant_id,
-        _family.scopes,
-        _family.created_at,
-        _family.expires_at,
-        _family.revoked_at,
-        _family.dpop_jkt,
-        _family.resource,
+        *FAMILY_COLUMNS,
     )
     .join_from(schema.refresh_token, schema.token_family, _family.id == _token.family_id)
     .where(_token.digest == bindparam("digest"))
@@ -182,7 +181,7 @@ async def rotate_refresh(
     if row is None:
         return None
     expires_at, consumed_at, successor_digest, sealed = row[:4]
-    family = _read_family(row[4:])
+    family = family_of(row[4:])
     standing = await standing_of(tx, family.grant_id)
     if standing is None:
         return None
@@ -269,20 +268,6 @@ async def family_of_refresh(reader: Reader, digest: str) -> tuple[str, str] | No
         .where(_token.digest == digest)
     )
     return None if row is None else (row.family_id, row.client_id)
-
-
-def _read_family(row: Sequence[Any]) -> TokenFamily:
-    family_id, grant_id, scopes, created_at, expires_at, revoked_at, dpop_jkt, resource = row
-    return TokenFamily(
-        family_id,
-        grant_id,
-        read_names(scopes),
-        created_at,
-        expires_at,
-        revoked_at,
-        dpop_jkt,
-        resource,
-    )
 
 
 async def _is_consumed(tx: Tx, digest: str | None) -> bool:
