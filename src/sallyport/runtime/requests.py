@@ -48,11 +48,6 @@ class Requests:
             on_end=lambda reason: None,
         )
 
-    @property
-    def are_held(self) -> bool:
-        """Whether anything was asked for between calls."""
-        return bool(self._held)
-
     def begin(self, running: RunningCall) -> None:
         """A call begins: what was asked for between calls is asked for it."""
         if self._held:

@@ -276,8 +276,7 @@ class Worker:
         if self._timer is None or turn.ends_at < self._fires_at:
             self._rearm(turn.call.timeout_ms / 1000, self._time_up)
             self._fires_at = turn.ends_at
-        if self._requests.are_held:
-            self._requests.begin(turn)
+        self._requests.begin(turn)
 
     def _running_now(self) -> RunningCall | None:
         """The call that runs, when all is known that the worker has answered."""
